@@ -1,0 +1,226 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"hardway/provision/addr"
+)
+
+// Cluster is the whole configuration after evaluation: what the user wrote,
+// with defaults filled in and ranges kept. It is not changed after Load.
+type Cluster struct {
+	Dir     string // the configuration directory, absolute
+	Name    string
+	Range   hcl.Range // of the cluster block's header
+	Version string    // of Kubernetes, "1.37.1"
+	PodCIDR netip.Prefix
+	// NodePrefix is the length of each host's share of PodCIDR (default 24).
+	NodePrefix  int
+	ServiceCIDR netip.Prefix
+	DNSDomain   string
+	DNSAddress  netip.Addr // the tenth address of ServiceCIDR unless set
+
+	Hosts                                            []Host // masters first, each group in order of name
+	API                                              API
+	Etcd                                             Etcd
+	Runtime                                          Runtime
+	Network                                          Network
+	KubeProxy                                        KubeProxy
+	APIServer, ControllerManager, Scheduler, Kubelet Component
+
+	Directories Directories
+	Machine     Machine
+	Binaries    Binaries
+	PKI         PKI
+	State       State
+	Verify      Verify
+	Outputs     []Output
+	// Digest is the SHA-256 of the evaluated configuration: a saved plan is bound to it.
+	Digest string
+}
+
+// Host is a master or node block after for_each.
+type Host struct {
+	Addr    addr.Host
+	Range   hcl.Range
+	Name    string     // the Node's name and the host's name in /etc/hosts
+	Address netip.Addr // where the cluster reaches it
+	SSH     SSH
+	Labels  map[string]string
+	Taints  []Taint
+	// Component settings of this host alone, merged over the cluster's.
+	Etcd, APIServer, ControllerManager, Scheduler, Kubelet, KubeProxy, Containerd Component
+}
+
+// IsMaster reports whether the control plane runs on the host.
+func (h Host) IsMaster() bool { return h.Addr.Role == addr.Master }
+
+// Taint is key=value:Effect.
+type Taint struct {
+	Key, Value, Effect string
+}
+
+// SSH says how a host is reached: the ssh block with the host's own settings over it.
+type SSH struct {
+	Range          hcl.Range
+	Host           string // address to dial; the host's address unless set
+	Port           int    // 22 unless set
+	User           string
+	PrivateKey     string        // absolute path
+	KnownHosts     []string      // absolute paths
+	ConnectTimeout time.Duration // 10 s unless set
+	Become         Become
+}
+
+// Become says how root is reached: "sudo", or "none" for a root login.
+type Become struct {
+	Method   string
+	Password Secret
+}
+
+// Secret is a sensitive value. It prints as "(sensitive value)" everywhere;
+// Reveal is the only way to the text.
+type Secret struct{ text string }
+
+// NewSecret wraps a sensitive text.
+func NewSecret(s string) Secret { return Secret{s} }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.text }
+
+// IsSet reports whether there is a text at all.
+func (s Secret) IsSet() bool { return s.text != "" }
+
+func (s Secret) String() string               { return "(sensitive value)" }
+func (s Secret) GoString() string             { return "(sensitive value)" }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"(sensitive value)"`), nil }
+
+// Component is what a user may set on a component: command-line flags and
+// fields of its config object, with the place each was written.
+type Component struct {
+	Range      hcl.Range
+	Flags      map[string]string // without the leading dashes
+	FlagRanges map[string]hcl.Range
+	Config     map[string]any // nested as in the config object: maps, lists, strings, numbers, bools
+	// ConfigRanges are keyed by the dotted path of each leaf.
+	ConfigRanges map[string]hcl.Range
+}
+
+// API is the api block: how clients reach the API server.
+type API struct {
+	Range     hcl.Range
+	Host      string // DNS name or address; the first master's address unless set
+	Port      int    // 6443 unless set
+	ExtraSANs []string
+}
+
+// Etcd is the etcd block; its members are the masters.
+type Etcd struct {
+	Component
+	Version string
+}
+
+// Runtime is the runtime block.
+type Runtime struct {
+	Component                // Config: containerd's
+	Name              string // "containerd"
+	Version           string
+	RuncVersion       string
+	CNIPluginsVersion string
+	SandboxImage      string
+	// Images maps a reference to the absolute path of an archive to import.
+	Images      map[string]string
+	ImageRanges map[string]hcl.Range
+}
+
+// Network is the network block: "bridge" or "none".
+type Network struct {
+	Range hcl.Range
+	Name  string
+}
+
+// KubeProxy is the kube_proxy block; Mode is always explicit.
+type KubeProxy struct {
+	Component
+	Mode      string
+	ModeRange hcl.Range
+}
+
+// Directories are where things live on a host.
+type Directories struct {
+	Bin  string // /usr/local/bin
+	Cert string // /etc/kubernetes/pki
+	Conf string // /etc/kubernetes
+	Log  string // /var/log/kubernetes
+	Data string // /var/lib
+	CNI  string // /opt/cni/bin: where the CNI plugins stand
+}
+
+// Machine is the host block: what is done to the machine itself.
+type Machine struct {
+	Range   hcl.Range
+	Swap    string            // "off" or "ignore"
+	Sysctl  map[string]string // the user's, over our own
+	Modules []string          // the user's, beside our own
+	// ManageSysctl and ManageModules are false where the host shares its kernel
+	// with others and the machine sets them itself; they are then checked only.
+	ManageSysctl, ManageModules bool
+	// ManageHosts keeps the managed block in /etc/hosts.
+	ManageHosts bool
+}
+
+// Binaries is the binaries block.
+type Binaries struct {
+	Range  hcl.Range
+	Source string // an https base or an absolute directory
+	// Sources override Source for one component: etcd, containerd, runc, cni-plugins.
+	Sources map[string]string
+	Cache   string // absolute directory
+}
+
+// PKI is the pki block.
+type PKI struct {
+	Range               hcl.Range
+	Algorithm           string
+	CertificateValidity time.Duration
+	CAValidity          time.Duration
+	RenewBefore         time.Duration
+	CSRSigning          bool
+}
+
+// State is the state block.
+type State struct {
+	Range      hcl.Range
+	Recipients []string
+	Path       string // absolute path of the local state file
+}
+
+// Verify is the verify block.
+type Verify struct {
+	Range hcl.Range
+	// Image has the command line of agnhost's netexec; empty: no smoke test pods.
+	Image   string
+	Timeout time.Duration
+}
+
+// Output is an output block.
+type Output struct {
+	Name      string
+	Value     cty.Value
+	Sensitive bool
+}
+
+// Masters returns the masters in order of name.
+func (c *Cluster) Masters() []Host {
+	var out []Host
+	for _, h := range c.Hosts {
+		if h.IsMaster() {
+			out = append(out, h)
+		}
+	}
+	return out
+}
