@@ -1,0 +1,39 @@
+package apply
+
+import (
+	"hardway/certs"
+	"hardway/provision/host"
+	"hardway/provision/plan"
+	"hardway/provision/resource"
+	"hardway/provision/state"
+)
+
+// certificate issues a leaf and writes it. The key goes first: whoever watches
+// the certificate's file finds the key that belongs to it.
+func (r *run) certificate(h host.Host, c *resource.Certificate) (state.Done, error) {
+	authority, err := r.authority(c.Authority)
+	if err != nil {
+		return state.Done{}, err
+	}
+	leaf, err := certs.Issue(authority, plan.Request(c), r.Now())
+	if err != nil {
+		return state.Done{}, err
+	}
+	certMode, keyMode := plan.CertificateModes(c)
+	record := &state.Certificate{
+		PEM: string(leaf.CertPEM), CertSHA256: resource.SHA256(leaf.CertPEM), KeySHA256: resource.SHA256(leaf.KeyPEM.Reveal()),
+		Serial: leaf.Info.Serial, Authority: authority.Name, Generation: authority.Generation,
+		NotBefore: leaf.Info.NotBefore, NotAfter: leaf.Info.NotAfter,
+	}
+	if c.Combined {
+		text := leaf.Combined().Reveal()
+		record.CertSHA256, record.KeySHA256 = resource.SHA256(text), resource.SHA256(text)
+		err := h.Put(r.ctx, content(c.CertPath, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", text))
+		return state.Done{SHA256: record.CertSHA256, Certificate: record}, err
+	}
+	if err := h.Put(r.ctx, content(c.KeyPath, resource.Meta{Mode: keyMode, Owner: c.Owner, Group: c.Group}, "", leaf.KeyPEM.Reveal())); err != nil {
+		return state.Done{}, err
+	}
+	err = h.Put(r.ctx, content(c.CertPath, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", leaf.CertPEM))
+	return state.Done{SHA256: record.CertSHA256, Certificate: record}, err
+}

@@ -1,0 +1,55 @@
+package apply
+
+import (
+	"time"
+
+	"hardway/provision/addr"
+	"hardway/provision/plan"
+)
+
+// Phase says where a change is.
+type Phase string
+
+// The phases of an event. Gate events come from waiting for health, Bytes
+// events from uploads; Finished closes the stream.
+const (
+	Planned  Phase = "planned" // once per change, before the first starts
+	Started  Phase = "started"
+	Progress Phase = "progress" // Done of Total bytes
+	Waiting  Phase = "waiting"  // for a gate; Message names it
+	Done     Phase = "done"
+	Failed   Phase = "failed"
+	Skipped  Phase = "skipped" // because of Message: a failed dependency, an open breaker, an interrupt
+	Finished Phase = "finished"
+)
+
+// Event is one thing that happened while applying. Events of one change are in
+// order; events of different hosts interleave.
+type Event struct {
+	Seq     int           `json:"seq"`
+	Time    time.Time     `json:"time"`
+	Phase   Phase         `json:"phase"`
+	Addr    addr.Address  `json:"address"`
+	Action  plan.Action   `json:"action,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	Message string        `json:"message,omitempty"`
+	Err     string        `json:"error,omitempty"`
+	// Done and Total count bytes of an upload.
+	Done  int64 `json:"done,omitempty"`
+	Total int64 `json:"total,omitempty"`
+}
+
+// Sink receives events, one at a time.
+type Sink func(Event)
+
+// Result sums up a run.
+type Result struct {
+	Counts  plan.Counts   `json:"counts"` // what was really done
+	Failed  int           `json:"failed"`
+	Skipped int           `json:"skipped"`
+	Bytes   int64         `json:"bytes"` // sent to hosts
+	Elapsed time.Duration `json:"elapsed"`
+	// Copying is the time during which at least one upload of a binary or an
+	// image was under way.
+	Copying time.Duration `json:"copying"`
+}

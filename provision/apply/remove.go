@@ -1,0 +1,178 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"hardway/provision/addr"
+	"hardway/provision/host"
+	"hardway/provision/plan"
+	"hardway/provision/resource"
+	"hardway/provision/state"
+)
+
+// remove takes a resource away and puts back what stood there before.
+func (r *run) remove(c plan.Change) error {
+	if c.Spec.Authority != nil || c.Spec.KeyPair != nil {
+		return r.dropMaterial(c)
+	}
+	h, err := r.hostOf(c)
+	if err != nil {
+		return err
+	}
+	if err := r.Store.BeginRemoval(r.ctx, c.Addr); err != nil {
+		return err
+	}
+	prior := state.Prior{}
+	if c.Prior != nil {
+		prior = *c.Prior
+	}
+	if err := r.unmake(h, c, prior); err != nil {
+		return err
+	}
+	return r.Store.Forget(r.ctx, c.Addr)
+}
+
+func (r *run) unmake(h host.Host, c plan.Change, prior state.Prior) error {
+	switch s := c.Spec; s.Kind() {
+	case resource.KindUnit:
+		return r.removeUnit(h, s.Unit, prior)
+	case resource.KindDirectory:
+		return r.removeDirectory(h, s.Directory, prior)
+	case resource.KindBlock:
+		return r.script(h, "block", s.Block.Path) // no text: the block goes
+	case resource.KindSysctl:
+		if prior.Value == "" {
+			return nil
+		}
+		return r.script(h, "sysctl", s.Sysctl.Key, prior.Value)
+	case resource.KindModule:
+		return nil // others may use it by now; it does no harm and is gone at the next boot
+	case resource.KindSwap:
+		if !prior.Exists {
+			return nil
+		}
+		return r.script(h, "swap-on")
+	case resource.KindImage:
+		if prior.Exists {
+			return nil
+		}
+		return r.script(h, "image-remove", s.Image.Ctr, s.Image.Socket, s.Image.Ref)
+	case resource.KindObject:
+		_, err := r.kubectl(h, s.Object.Kubectl, nil, "delete", s.Object.Kind, s.Object.Name, "--ignore-not-found")
+		return err
+	case resource.KindNode:
+		_, err := r.kubectl(h, s.Node.Kubectl, nil, "delete", "node", s.Node.Name, "--ignore-not-found")
+		return err
+	}
+	return r.removePaths(h, c.Spec, prior)
+}
+
+func (r *run) removePaths(h host.Host, s resource.Spec, prior state.Prior) error {
+	for _, p := range paths(s) {
+		if prior.SavedOnHost {
+			if err := r.script(h, "prior-restore", p); err != nil {
+				return fmt.Errorf("putting back what stood at %s: %w", p, err)
+			}
+			continue
+		}
+		if err := h.Remove(r.ctx, host.Remove{Path: p}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) removeDirectory(h host.Host, d *resource.Directory, prior state.Prior) error {
+	switch {
+	case prior.Exists && (d.Purge || d.Data) && prior.Empty:
+		return r.script(h, "directory-empty", d.Path)
+	case prior.Exists:
+		return nil // it was there before us, and so may be what lies in it
+	case d.Purge || d.Data:
+		return h.Remove(r.ctx, host.Remove{Path: d.Path, Recursive: true})
+	}
+	return r.script(h, "rmdir", d.Path)
+}
+
+func (r *run) removeUnit(h host.Host, u *resource.Unit, prior state.Prior) error {
+	for _, action := range []host.UnitAction{host.Stop, host.Disable} {
+		if err := h.Unit(r.ctx, u.Name, action); err != nil {
+			var script *host.ScriptError
+			if !errors.As(err, &script) { // a unit that is gone already cannot be stopped
+				return err
+			}
+		}
+	}
+	for _, cmd := range u.Cleanup {
+		if err := r.script(h, cmd.Script, cmd.Args...); err != nil {
+			return fmt.Errorf("cleaning up after %s: %w", u.Name, err)
+		}
+	}
+	if err := r.removePaths(h, resource.Spec{Unit: u}, prior); err != nil {
+		return err
+	}
+	if err := h.Unit(r.ctx, u.Name, host.DaemonReload); err != nil {
+		return err
+	}
+	_ = h.Unit(r.ctx, u.Name, host.ResetFailed) // nothing to reset is the usual case
+	if prior.Unit == nil || !prior.SavedOnHost {
+		return nil
+	}
+	if prior.Unit.Enabled == "enabled" {
+		if err := h.Unit(r.ctx, u.Name, host.Enable); err != nil {
+			return err
+		}
+	}
+	if prior.Unit.Active == "active" {
+		return h.Unit(r.ctx, u.Name, host.Start)
+	}
+	return nil
+}
+
+// dropMaterial forgets an authority or a key pair: the cluster is gone.
+func (r *run) dropMaterial(c plan.Change) error {
+	r.keyMu.Lock()
+	defer r.keyMu.Unlock()
+	now := r.Store.Snapshot()
+	keys := state.Keys{Recipients: r.Recipients, Authorities: maps.Clone(now.Authorities), KeyPairs: maps.Clone(now.KeyPairs)}
+	delete(keys.Authorities, c.Addr.Name)
+	delete(keys.KeyPairs, c.Addr.Name)
+	delete(r.keys, resource.MaterialKey(c.Addr.Name))
+	delete(r.keys, resource.MaterialPrivate(c.Addr.Name))
+	if len(r.keys) > 0 {
+		var err error
+		if keys.Sealed, err = now.Seal(r.Recipients, state.Secrets{Keys: r.keys}); err != nil {
+			return err
+		}
+	}
+	return r.Store.PutKeys(r.ctx, keys)
+}
+
+// leave removes hardway's own directory from the hosts on which nothing of ours
+// is left, and frees what was allocated to them.
+func (r *run) leave() {
+	left := map[addr.Host]bool{}
+	for a := range r.Store.Snapshot().Resources {
+		left[a.Host] = true
+	}
+	table := r.Store.Snapshot().Allocations
+	for at, h := range r.Hosts {
+		if left[at] {
+			continue
+		}
+		if err := h.Remove(r.ctx, host.Remove{Path: home, Recursive: true}); err != nil {
+			r.errs = append(r.errs, fmt.Errorf("%s: removing %s: %w", at, home, err))
+			r.result.Failed++
+			continue
+		}
+		table = table.Free(at.Name)
+	}
+	if !table.Equal(r.Store.Snapshot().Allocations) {
+		if err := r.Store.PutAllocations(r.ctx, table); err != nil {
+			r.errs = append(r.errs, err)
+			r.result.Failed++
+		}
+	}
+}

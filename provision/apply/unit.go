@@ -1,0 +1,78 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"hardway/provision/addr"
+	"hardway/provision/health"
+	"hardway/provision/host"
+	"hardway/provision/plan"
+	"hardway/provision/resource"
+	"hardway/provision/state"
+)
+
+// unit does the steps that the plan lists, then waits for the gate.
+func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
+	u, steps := c.Spec.Unit, c.Unit
+	done := state.Done{SHA256: resource.SHA256([]byte(u.Content))}
+	if steps == nil {
+		return done, errors.New("the plan has no steps for this unit")
+	}
+	if steps.Unmask { // before writing: the mask is a link where the unit file may belong
+		if err := h.Unit(r.ctx, u.Name, host.Unmask); err != nil {
+			return done, err
+		}
+	}
+	if steps.Write {
+		if err := h.Put(r.ctx, content(u.Path, u.Meta, c.Expect, []byte(u.Content))); err != nil {
+			return done, err
+		}
+		if err := h.Unit(r.ctx, u.Name, host.DaemonReload); err != nil {
+			return done, err
+		}
+	}
+	for _, s := range []struct {
+		wanted bool
+		action host.UnitAction
+	}{
+		{steps.Enable, host.Enable}, {steps.Disable, host.Disable},
+		{steps.Start == "start" || steps.Start == "start-no-block", host.ResetFailed},
+		{steps.Start != "", host.UnitAction(steps.Start)},
+	} {
+		if !s.wanted {
+			continue
+		}
+		if err := h.Unit(r.ctx, u.Name, s.action); err != nil && s.action != host.ResetFailed {
+			return done, r.explain(h, c.Addr, u.Name, err)
+		}
+	}
+	if u.Gate == nil || !u.Running {
+		return done, nil
+	}
+	return done, r.gate(h, c, u.Name, *u.Gate)
+}
+
+// gate waits until the unit does its work, and says what it waits for.
+func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) error {
+	err := health.Wait(r.stop, h, g, func(attempt int, _ error) {
+		if attempt == 1 {
+			r.emit(Event{Phase: Waiting, Addr: c.Addr, Action: c.Action, Message: g.Name})
+		}
+	})
+	if err != nil {
+		return r.explain(h, c.Addr, name, err)
+	}
+	return nil
+}
+
+// explain adds the last lines of the unit's journal to an error: the reason is
+// nearly always there.
+func (r *run) explain(h host.Host, a addr.Address, unit string, err error) error {
+	res, logErr := h.Run(r.ctx, host.Script{Name: "unit-logs", Args: []string{unit, "15"}})
+	if text := strings.TrimSpace(string(res.Stdout)); logErr == nil && text != "" {
+		return fmt.Errorf("%w\nlast lines of its journal:\n%s\nmore: journalctl -u %s on %s", err, text, unit, a.Host)
+	}
+	return fmt.Errorf("%w; see journalctl -u %s on %s", err, unit, a.Host)
+}

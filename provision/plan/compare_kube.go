@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"hardway/provision/facts"
+	"hardway/provision/resource"
+)
+
+// object compares the fields we own with the live object; what others added to
+// it is theirs. An API that does not answer says nothing about the object.
+func (c *comparison) object(ch *Change, o *resource.Object, obs facts.Observation) bool {
+	ref := facts.ObjectRef{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+	ch.After = Attrs{"object": value(ref.String()), "manifest": {Text: pretty(o.Manifest), Block: true}}
+	switch obs.Kube.State {
+	case facts.Up:
+	case facts.Down:
+		return c.deferred(ch, "the API server does not answer: "+obs.Kube.Message)
+	case facts.Forbidden:
+		if !o.SuperAdmin {
+			return c.deferred(ch, "the admin may not read it yet")
+		}
+		ch.note(Create, "the everyday admin has no rights yet")
+		return true
+	default:
+		ch.note(Create, "")
+		return true
+	}
+	live, found := obs.Kube.Objects[ref.String()]
+	if !found {
+		ch.note(Create, "")
+		return true
+	}
+	var want, have any
+	if json.Unmarshal(o.Manifest, &want) != nil || json.Unmarshal(live, &have) != nil {
+		ch.note(Update, "the live object cannot be read")
+		return true
+	}
+	have = restrict(have, want)
+	text, _ := json.Marshal(have)
+	ch.Before = Attrs{"object": value(ref.String()), "manifest": {Text: pretty(text), Block: true}}
+	if ch.Before["manifest"] != ch.After["manifest"] {
+		ch.note(Update, "fields that hardway owns differ")
+	}
+	return true
+}
+
+// restrict keeps of have only what want speaks of.
+func restrict(have, want any) any {
+	w, ok := want.(map[string]any)
+	if !ok {
+		return have
+	}
+	h, ok := have.(map[string]any)
+	if !ok {
+		return have
+	}
+	out := map[string]any{}
+	for k, v := range w {
+		if x, ok := h[k]; ok {
+			out[k] = restrict(x, v)
+		}
+	}
+	return out
+}
+
+func pretty(raw []byte) string {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return string(raw)
+	}
+	b, _ := json.MarshalIndent(v, "", "  ") // keys sorted: equal values, equal text
+	return string(b) + "\n"
+}
+
+// node compares the labels and taints that we set; others may add theirs.
+func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) bool {
+	ch.After = Attrs{"node": value(n.Name), "labels": labels(n.Labels), "taints": value(strings.Join(n.Taints, ", "))}
+	switch obs.Kube.State {
+	case facts.Up:
+	case facts.Down:
+		return c.deferred(ch, "the API server does not answer: "+obs.Kube.Message)
+	case facts.Forbidden:
+		return c.deferred(ch, "the admin may not read it yet")
+	default:
+		ch.note(Create, "")
+		return true
+	}
+	raw, found := obs.Kube.Nodes[n.Name]
+	if !found {
+		ch.note(Create, "")
+		return true
+	}
+	var live struct {
+		Metadata struct {
+			Labels map[string]string `json:"labels"`
+		} `json:"metadata"`
+		Spec struct {
+			Taints []struct{ Key, Value, Effect string } `json:"taints"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(raw, &live); err != nil {
+		return c.deferred(ch, fmt.Sprintf("the Node cannot be read: %v", err))
+	}
+	have := map[string]string{}
+	for k := range n.Labels {
+		if v, ok := live.Metadata.Labels[k]; ok {
+			have[k] = v
+		}
+	}
+	var taints []string
+	for _, t := range live.Spec.Taints {
+		text := t.Key + "=" + t.Value + ":" + t.Effect
+		if slices.Contains(n.Taints, text) {
+			taints = append(taints, text)
+		}
+	}
+	slices.Sort(taints)
+	ch.Before = Attrs{"node": value(n.Name), "labels": labels(have), "taints": value(strings.Join(taints, ", "))}
+	if !maps.Equal(have, n.Labels) || len(taints) != len(n.Taints) {
+		ch.note(Update, "labels or taints differ")
+	}
+	return true
+}
+
+func labels(m map[string]string) Value {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return value(strings.Join(out, ", "))
+}

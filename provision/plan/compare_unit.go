@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"hardway/provision/facts"
+	"hardway/provision/resource"
+)
+
+// compareUnit compares the file, what systemd thinks of the unit, and the
+// inputs that the running process was started with. A process with older
+// inputs is owed a restart, whoever wrote the file and whenever.
+func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
+	file, live := obs.Files[u.Path], obs.Units[u.Name]
+	exists, same := describe(ch, u.Path, u.Meta, file, facts.Regular)
+	ch.Expect = expect(file)
+	ch.After["unit"] = Value{Text: u.Content, Block: true}
+	ch.After["enabled"], ch.After["state"] = value(enabledWord(u.Enabled)), value(runningWord(u.Running))
+	steps := &UnitSteps{}
+	ch.Unit = steps
+
+	defer func() {
+		// A member of a new etcd cluster says READY only when it has a quorum, so
+		// whoever waits for the first would never start the second.
+		if steps.Start == "start" && u.Stage == stageEtcd {
+			steps.Start = "start-no-block"
+		}
+	}()
+	if !exists {
+		ch.note(Create, "")
+		*steps = UnitSteps{Write: true, Enable: u.Enabled}
+		if u.Running {
+			steps.Start = "restart" // also right where a unit of that name already runs from another path
+		}
+		if live.Load == "masked" {
+			steps.Unmask = true
+		}
+		if live.Active != "active" && live.Active != "activating" && u.Running {
+			steps.Start = "start"
+		}
+		return
+	}
+	ch.Before["unit"] = Value{Text: string(file.Content), Block: true}
+	ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
+	if file.Type != facts.Regular {
+		return
+	}
+
+	switch {
+	case file.SHA256 != resource.SHA256([]byte(u.Content)):
+		ch.note(Update, "the unit differs")
+		steps.Write = true
+	case !same:
+		ch.note(Update, "mode or owner differ")
+		steps.Write = true
+	}
+	if live.Load == "masked" || live.Enabled == "masked" {
+		ch.note(Update, "the unit is masked")
+		steps.Unmask = true
+	}
+	if u.Enabled && live.Enabled != "enabled" {
+		ch.note(Update, "the unit is not enabled")
+		steps.Enable = true
+	}
+	if live.NeedsReload {
+		ch.note(Update, "systemd has not read the present unit file")
+		steps.Write = true
+	}
+	if len(live.DropIns) > 0 {
+		ch.Before["drop_ins"] = value(strings.Join(live.DropIns, ", "))
+		ch.After["drop_ins"] = ch.Before["drop_ins"]
+	}
+	if !u.Running {
+		return
+	}
+	switch running := live.Active == "active" || live.Active == "activating" || live.Active == "reloading"; {
+	case !running:
+		ch.note(Update, fmt.Sprintf("the unit is %s", orUnknown(live.Active)))
+		steps.Start = "start"
+	case live.Inputs != u.Inputs:
+		// also the case when the text differs: the inputs stand in it
+		ch.note(Update, "the running process has older inputs: a restart is owed")
+		ch.Before["inputs"], ch.After["inputs"] = value(short(live.Inputs)), value(short(u.Inputs))
+		steps.Start = "restart"
+		ch.Disruption = Restart
+	}
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "not known to systemd"
+	}
+	return s
+}
+
+func enabledWord(b bool) string {
+	if b {
+		return "enabled"
+	}
+	return "disabled"
+}
+
+func runningWord(b bool) string {
+	if b {
+		return "active"
+	}
+	return "inactive"
+}

@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"hardway/provision/addr"
+	"hardway/provision/facts"
+	"hardway/provision/resource"
+	"hardway/provision/state"
+)
+
+// deletion plans the removal of something we own and no longer want. What
+// depended on it goes first, so the recorded dependencies are turned around.
+func (c *comparison) deletion(a addr.Address, r state.Record) {
+	ch := Change{Addr: a, Action: Delete, Spec: r.Spec, Prior: &r.Prior, Disruption: None}
+	for _, other := range c.in.State.Addresses() {
+		if slices.Contains(c.in.State.Resources[other].DependsOn, a) {
+			if _, kept := c.in.Desired.Get(other); !kept {
+				ch.DependsOn = append(ch.DependsOn, other)
+			}
+		}
+	}
+	whole := c.in.Mode == Destroy
+	switch {
+	case inState(r.Spec):
+		if !whole {
+			return // authorities outlive the configuration that named them
+		}
+	case a.Host.IsCluster():
+		if whole {
+			ch.Action, ch.Reason = Forget, "it goes with the cluster"
+		} else if obs, ok := c.host(a); !ok || obs.Kube.State != facts.Up {
+			c.deferred(&ch, "the API server does not answer")
+			return
+		}
+	default:
+		obs, ok := c.in.Observed[a.Host]
+		if !ok {
+			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: a, Summary: "the host is no longer in the configuration; put its block back and run `hardway destroy --target`"})
+			c.plan.Complete = false
+			return
+		}
+		if !obs.Reachable() {
+			return // listed under Unknown
+		}
+		if d := r.Spec.Directory; d != nil && d.Data && !c.in.DestroyData {
+			ch.Action, ch.Reason = Forget, "its data is kept; --destroy-data removes it"
+		}
+		if u := r.Spec.Unit; u != nil && obs.Units[u.Name].Active == "active" {
+			ch.Disruption = Restart
+		}
+		ch.Before = before(r.Spec, obs)
+		if r.Prior.Exists {
+			ch.Reason = "what stood there before is put back"
+		}
+	}
+	c.plan.Changes = append(c.plan.Changes, ch)
+}
+
+// dropMaterial plans to forget the authorities and key pairs, last of all: as
+// long as anything of the cluster is left, its keys are kept.
+func (c *comparison) dropMaterial() {
+	var all []addr.Address
+	for _, ch := range c.plan.Changes {
+		all = append(all, ch.Addr)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.in.State.Authorities)) {
+		a := c.in.State.Authorities[name]
+		c.plan.Changes = append(c.plan.Changes, Change{
+			Addr: addr.Address{Host: addr.Host{Role: addr.Cluster}, Kind: string(resource.KindAuthority), Name: name}, Action: Delete,
+			Spec: resource.Spec{Authority: &resource.Authority{Generation: a.Generation}}, DependsOn: all, Disruption: None,
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.in.State.KeyPairs)) {
+		c.plan.Changes = append(c.plan.Changes, Change{
+			Addr: addr.Address{Host: addr.Host{Role: addr.Cluster}, Kind: string(resource.KindKeyPair), Name: name}, Action: Delete,
+			Spec: resource.Spec{KeyPair: &resource.KeyPair{Generation: c.in.State.KeyPairs[name].Generation}}, DependsOn: all, Disruption: None,
+		})
+	}
+}
+
+// before describes what a deletion removes.
+func before(s resource.Spec, obs facts.Observation) Attrs {
+	if path := s.Path(); path != "" {
+		f := obs.Files[path]
+		out := Attrs{"path": value(path)}
+		if f.Exists() {
+			out["mode"], out["owner"] = mode(f.Mode), owner(f.Owner, f.Group)
+		}
+		return out
+	}
+	switch {
+	case s.Sysctl != nil:
+		return Attrs{"key": value(s.Sysctl.Key), "value": value(obs.Sysctls[s.Sysctl.Key])}
+	case s.Module != nil:
+		return Attrs{"module": value(s.Module.Name)}
+	case s.Image != nil:
+		return Attrs{"ref": value(s.Image.Ref)}
+	}
+	return nil
+}
+
+// priorOf describes what stands where hardway is about to put something for
+// the first time, so that destroy can put it back.
+func priorOf(s resource.Spec, obs facts.Observation) *state.Prior {
+	p := &state.Prior{}
+	if path := s.Path(); path != "" {
+		*p = state.PriorFile(obs.Files[path])
+	}
+	switch {
+	case s.Sysctl != nil:
+		p.Value, p.Exists = obs.Sysctls[s.Sysctl.Key], true
+	case s.Module != nil:
+		p.Exists = obs.Modules[s.Module.Name]
+	case s.Swap != nil:
+		p.Exists, p.Swaps = len(obs.Swaps) > 0, obs.Swaps
+	case s.Image != nil:
+		_, p.Exists = obs.Images[s.Image.Ref]
+	case s.Unit != nil:
+		u := obs.Units[s.Unit.Name]
+		p.Unit = &state.PriorUnit{Load: u.Load, Enabled: u.Enabled, Active: u.Active}
+	}
+	return p
+}
