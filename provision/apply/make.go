@@ -121,7 +121,7 @@ func (r *run) open(material string) ([]byte, error) {
 func (r *run) binary(h host.Host, c plan.Change, b *resource.Binary) (state.Done, error) {
 	err := r.upload(h, c, host.Put{
 		Path: b.Path, Mode: b.Mode, Owner: b.Owner, Group: b.Group, Size: b.Size, SHA256: b.SHA256, Expect: c.Expect,
-		Open: func() (io.ReadCloser, error) { return r.Artifacts.Open(b.SHA256) },
+		Open: func() (io.ReadCloser, error) { return r.artifact(b.SHA256) },
 	})
 	return state.Done{SHA256: b.SHA256}, err
 }
@@ -134,13 +134,18 @@ func (r *run) image(h host.Host, c plan.Change, i *resource.Image) (err error) {
 	archive := path.Join(dir, i.SHA256+".tar")
 	err = r.upload(h, c, host.Put{
 		Path: archive, Mode: 0o600, Size: i.Size, SHA256: i.SHA256,
-		Open: func() (io.ReadCloser, error) { return r.Artifacts.Open(i.SHA256) },
+		Open: func() (io.ReadCloser, error) { return r.artifact(i.SHA256) },
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Remove(r.ctx, host.Remove{Path: archive})) }()
 	return r.script(h, "image-import", i.Ctr, i.Socket, i.Ref, i.SHA256, archive)
+}
+
+func (r *run) artifact(sha256 string) (io.ReadCloser, error) {
+	rc, _, err := r.Artifacts.Open(sha256)
+	return rc, err
 }
 
 // upload is a Put that tells how far it is.

@@ -39,7 +39,7 @@ type Store interface {
 // Artifacts opens binaries and image archives by their SHA-256, verifying it
 // while they are read.
 type Artifacts interface {
-	Open(sha256 string) (io.ReadCloser, error)
+	Open(sha256 string) (io.ReadCloser, int64, error)
 }
 
 // Env is the world that a plan is applied to.

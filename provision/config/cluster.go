@@ -17,7 +17,10 @@ type Cluster struct {
 	Name    string
 	Range   hcl.Range // of the cluster block's header
 	Version string    // of Kubernetes, "1.37.1"
-	PodCIDR netip.Prefix
+	// VersionRange and the ranges below are of the values in the cluster block,
+	// or of its header where the value is a default.
+	VersionRange, PodCIDRRange, NodePrefixRange, ServiceCIDRRange, DNSAddressRange hcl.Range
+	PodCIDR                                                                        netip.Prefix
 	// NodePrefix is the length of each host's share of PodCIDR (default 24).
 	NodePrefix  int
 	ServiceCIDR netip.Prefix
@@ -45,14 +48,23 @@ type Cluster struct {
 
 // Host is a master or node block after for_each.
 type Host struct {
-	Addr    addr.Host
-	Range   hcl.Range
-	Name    string     // the Node's name and the host's name in /etc/hosts
-	Address netip.Addr // where the cluster reaches it
-	SSH     SSH
-	Labels  map[string]string
-	Taints  []Taint
-	// Component settings of this host alone, merged over the cluster's.
+	Addr  addr.Host
+	Range hcl.Range
+	Name  string // the Node's name and the host's name in /etc/hosts
+	// NameRange is the label, or the element of for_each, that names the host.
+	NameRange    hcl.Range
+	Address      netip.Addr // where the cluster reaches it
+	AddressRange hcl.Range
+	// Arch is the declared architecture, in Go's name; "amd64" unless set. What
+	// the host says of itself is held against it.
+	Arch   string
+	SSH    SSH
+	Labels map[string]string
+	// LabelRanges are keyed like Labels.
+	LabelRanges map[string]hcl.Range
+	Taints      []Taint
+	// Component settings that hold on this host: the cluster's with the host's
+	// own merged over them.
 	Etcd, APIServer, ControllerManager, Scheduler, Kubelet, KubeProxy, Containerd Component
 }
 
@@ -62,6 +74,15 @@ func (h Host) IsMaster() bool { return h.Addr.Role == addr.Master }
 // Taint is key=value:Effect.
 type Taint struct {
 	Key, Value, Effect string
+	Range              hcl.Range
+}
+
+// String returns the form the API and kubectl use; an empty value is left out.
+func (t Taint) String() string {
+	if t.Value == "" {
+		return t.Key + ":" + t.Effect
+	}
+	return t.Key + "=" + t.Value + ":" + t.Effect
 }
 
 // SSH says how a host is reached: the ssh block with the host's own settings over it.
@@ -114,6 +135,7 @@ type Component struct {
 type API struct {
 	Range     hcl.Range
 	Host      string // DNS name or address; the first master's address unless set
+	HostRange hcl.Range
 	Port      int    // 6443 unless set
 	ExtraSANs []string
 }
@@ -121,7 +143,8 @@ type API struct {
 // Etcd is the etcd block; its members are the masters.
 type Etcd struct {
 	Component
-	Version string
+	Version      string // "3.7.3"
+	VersionRange hcl.Range
 }
 
 // Runtime is the runtime block.
@@ -209,8 +232,9 @@ type Verify struct {
 
 // Output is an output block.
 type Output struct {
+	Range     hcl.Range
 	Name      string
-	Value     cty.Value
+	Value     cty.Value // without marks; show it only on request when Sensitive
 	Sensitive bool
 }
 

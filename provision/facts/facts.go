@@ -34,6 +34,9 @@ type Request struct {
 type FileRequest struct {
 	Path    string `json:"path"`
 	Content bool   `json:"content,omitempty"`
+	// Certificates asks for the CERTIFICATE blocks of a PEM file only, through
+	// a symbolic link too: a key that stands beside them never travels.
+	Certificates bool `json:"certificates,omitempty"`
 }
 
 // MaxContent is the largest file content, in bytes, that an observation carries.
@@ -140,6 +143,7 @@ type File struct {
 	SHA256  string   `json:"sha256,omitempty"`
 	Target  string   `json:"target,omitempty"` // of a symlink
 	Mount   bool     `json:"mount,omitempty"`  // the path is itself a mount point
+	Empty   bool     `json:"empty,omitempty"`  // a directory without entries
 	Content []byte   `json:"content,omitempty"`
 }
 
@@ -166,12 +170,14 @@ type Unit struct {
 // KubeState says whether the API could be asked.
 type KubeState string
 
-// NoCluster means that no etcd data exists, so nothing can exist in it; Down
-// means unknown, and must never be taken for absent.
+// The states. NoCluster means that no etcd data exists, so nothing can exist in
+// it; Down means unknown, and must never be taken for absent.
 const (
 	NotAsked  KubeState = ""
 	NoCluster KubeState = "no-cluster"
 	Up        KubeState = "up"
+	// Forbidden: the API answers, but does not let the everyday admin in yet.
+	Forbidden KubeState = "forbidden"
 	Down      KubeState = "down"
 )
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"hardway/provision/facts"
 )
@@ -122,3 +123,24 @@ type LockedError struct{ Holder string }
 func (e *LockedError) Error() string {
 	return "another hardway holds the lock of this host: " + e.Holder
 }
+
+// LostError is a session that ended before an operation was answered. Whether
+// the operation took effect is unknown; a new session has to observe it.
+type LostError struct {
+	Host  string
+	Step  string        // what was being done, such as "put /etc/hosts"
+	After time.Duration // since the step began
+	Err   error
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("%s: %s: no answer after %s: %v", e.Host, e.Step, e.After.Round(100*time.Millisecond), e.Err)
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
+// FencedError says that another session took the host's lock since this one did,
+// so that nothing of this one may be done any more.
+type FencedError struct{ Host, Message string }
+
+func (e *FencedError) Error() string { return e.Host + ": " + e.Message }

@@ -74,12 +74,14 @@ type Meta struct {
 // Root returns the Meta of a file that belongs to root:root.
 func Root(mode uint32) Meta { return Meta{Mode: mode, Owner: "root", Group: "root"} }
 
-// Directory is a directory. It is removed at destroy only if hardway made it;
-// Purge says that its content is ours too (a cache, a data directory).
+// Directory is a directory. It is removed at destroy only if hardway made it.
+// Purge says that its content is ours too; Data, that the content cannot be
+// made again, so that only destroy --destroy-data removes it.
 type Directory struct {
 	Path string `json:"path"`
 	Meta
 	Purge bool `json:"purge,omitempty"`
+	Data  bool `json:"data,omitempty"`
 }
 
 // File is a file with a known text, or with material of the state that only
@@ -140,6 +142,7 @@ type Image struct {
 // apply; the plan carries only this description. With Combined set both stand
 // in CertPath, as the kubelet's kubelet-client-current.pem has them.
 type Certificate struct {
+	Name     string `json:"name"` // in the catalogue of package certs
 	CertPath string `json:"cert_path"`
 	KeyPath  string `json:"key_path"`
 	Combined bool   `json:"combined,omitempty"`
@@ -149,7 +152,6 @@ type Certificate struct {
 	Owner       string        `json:"owner"`
 	Group       string        `json:"group"`
 	Authority   string        `json:"authority"`
-	Generation  int           `json:"generation"` // of the authority
 	Subject     Subject       `json:"subject"`
 	DNS         []string      `json:"dns,omitempty"`
 	IPs         []string      `json:"ips,omitempty"`
@@ -157,6 +159,9 @@ type Certificate struct {
 	Algorithm   string        `json:"algorithm"`
 	Validity    time.Duration `json:"validity"`
 	RenewBefore time.Duration `json:"renew_before"`
+	// Endpoint is where the certificate is served, as "port" on the host's own
+	// loopback or address; renewing asks it for the serial it then serves.
+	Endpoint string `json:"endpoint,omitempty"`
 }
 
 // Subject is the part of a distinguished name that Kubernetes reads: CN is the
@@ -196,15 +201,26 @@ type Unit struct {
 	Oneshot bool `json:"oneshot,omitempty"`
 	// Gate is what must hold before anything that depends on the unit goes on.
 	Gate *Gate `json:"gate,omitempty"`
+	// Cleanup runs after the unit was stopped for good, in order: what the
+	// process leaves behind (mounts, rules, interfaces) is nobody else's to remove.
+	Cleanup []Command `json:"cleanup,omitempty"`
 	// Stage orders restarts across hosts: etcd, control-plane, node.
 	Stage string `json:"stage,omitempty"`
 }
 
-// Gate is a health condition with the time it may take. Args hold what the probe needs.
+// Gate is a health condition with the time it may take: either HTTP, a plain
+// http URL on the host that must answer 200, or Argv, a command that must exit 0.
 type Gate struct {
-	Probe   string            `json:"probe"`
-	Args    map[string]string `json:"args,omitempty"`
-	Timeout time.Duration     `json:"timeout"`
+	Name    string        `json:"name"` // what is shown while waiting: "kube-apiserver /readyz"
+	HTTP    string        `json:"http,omitempty"`
+	Argv    []string      `json:"argv,omitempty"`
+	Timeout time.Duration `json:"timeout"`
+}
+
+// Command is a known remote script with its arguments.
+type Command struct {
+	Script string   `json:"script"`
+	Args   []string `json:"args,omitempty"`
 }
 
 // Sysctl is a kernel parameter's live value.
@@ -230,16 +246,30 @@ type Object struct {
 	Namespace string          `json:"namespace,omitempty"`
 	Name      string          `json:"name"`
 	Manifest  json.RawMessage `json:"manifest"`
-	// Credential is the kubeconfig, on a master, with which it is written.
-	Credential string `json:"credential"`
+	// SuperAdmin: written with a short-lived certificate of system:masters,
+	// because it is what makes the everyday admin one.
+	SuperAdmin bool    `json:"super_admin,omitempty"`
+	Kubectl    Kubectl `json:"kubectl"`
+}
+
+// Kubectl says how the API is spoken to from a master.
+type Kubectl struct {
+	Path       string `json:"path"`
+	Kubeconfig string `json:"kubeconfig"` // root-only, of the everyday admin
+	Server     string `json:"server"`
+	// EtcdData is the data directory on the same master: while it is absent
+	// there is no cluster whose objects could be asked for.
+	EtcdData string `json:"etcd_data"`
 }
 
 // Node is what hardway sets on a registered Node with the admin credential:
 // the NodeRestriction plugin forbids a kubelet to do it.
 type Node struct {
-	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels,omitempty"`
-	Taints []string          `json:"taints,omitempty"` // key=value:Effect
+	Name    string            `json:"name"`
+	Host    addr.Host         `json:"host"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Taints  []string          `json:"taints,omitempty"` // key=value:Effect
+	Kubectl Kubectl           `json:"kubectl"`
 	// Timeout is how long to wait for the Node to be Ready.
 	Timeout time.Duration `json:"timeout"`
 }

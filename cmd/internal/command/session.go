@@ -1,0 +1,47 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hardway/certs"
+	"hardway/provision"
+	"hardway/provision/apply"
+	"hardway/provision/config"
+	"hardway/provision/health"
+	"hardway/provision/plan"
+	"hardway/provision/state"
+)
+
+// OpenFunc loads the configuration of a directory. It asks nothing of any
+// host. Without errors among the diagnostics the Session is ready; Files are
+// the sources that the diagnostics quote.
+type OpenFunc func(provision.Options) (Session, *config.Files, hcl.Diagnostics)
+
+// Open is the OpenFunc of the real thing.
+func Open(o provision.Options) (Session, *config.Files, hcl.Diagnostics) {
+	s, files, diags := provision.Open(o)
+	if s == nil {
+		return nil, files, diags // and not a nil *provision.Session inside a Session
+	}
+	return s, files, diags
+}
+
+// Session is what commands need of provision.Session: a loaded configuration
+// and everything that can be done with it.
+type Session interface {
+	Config() *config.Cluster
+	Init(context.Context, provision.InitOptions) (provision.InitResult, error)
+	Plan(context.Context, provision.PlanOptions) (*plan.Plan, error)
+	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
+	Verify(context.Context, provision.VerifyOptions) (health.Report, error)
+	Render(ctx context.Context, dir string) ([]string, error)
+	Certificates(context.Context) ([]provision.Certificate, error)
+	PlanRenewal(ctx context.Context, names []string) (*plan.Plan, error)
+	ProveRenewal(ctx context.Context, p *plan.Plan, within time.Duration) ([]provision.Proof, error)
+	Kubeconfig(ctx context.Context, user string) (certs.Secret, time.Time, error)
+	State(context.Context) (state.Public, error)
+	Close() error
+}

@@ -1,0 +1,136 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"hardway/provision/health"
+)
+
+// Report writes what a verification found: every check by host, the table of
+// `kubectl get componentstatuses`, the nodes, and the verdict.
+func Report(w io.Writer, r health.Report, s Style) error {
+	c := s.palette()
+	var b strings.Builder
+	if len(r.Checks) > 0 {
+		b.WriteString(checks(r.Checks, c, s.Width) + "\n")
+	}
+	if len(r.ComponentStatuses) > 0 {
+		b.WriteString(c.bold("kubectl get componentstatuses") + "\n" + componentStatuses(r.ComponentStatuses, c, s.Width))
+		b.WriteString(c.faint(wrap(componentStatusLimits, s.Width, "")) + "\n\n")
+	}
+	if len(r.Nodes) > 0 {
+		b.WriteString(c.bold("kubectl get nodes") + "\n" + nodes(r.Nodes, c, s.Width) + "\n")
+	}
+	b.WriteString(verdict(r, c, s.Width))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// ReportJSON writes the report as it is published.
+func ReportJSON(w io.Writer, r health.Report) error { return JSON(w, r) }
+
+// componentStatusLimits is the word of caution under the table that people ask
+// for by name: kubernetes/kubernetes#93342 and #96848 have the details.
+const componentStatusLimits = "componentstatuses is deprecated since 1.19: the API server asks etcd, and the controller-manager" +
+	" and scheduler beside itself only, without a client certificate. The checks above ask every one of them."
+
+func checks(list []health.Check, c palette, width int) string {
+	rows := make([][]cell, len(list))
+	for i, k := range list {
+		host := Escape(k.Host.String())
+		rows[i] = []cell{
+			{text: host}, {text: Escape(k.Component)}, {text: Escape(k.Name)},
+			{text: Escape(string(k.Status)), paint: statusPaint(k.Status, c)},
+			{text: brief(k.Elapsed)}, {text: Escape(k.Message)},
+		}
+	}
+	return table([]string{"HOST", "COMPONENT", "CHECK", "STATUS", "TIME", "MESSAGE"}, rows, width)
+}
+
+func statusPaint(s health.Status, c palette) func(string) string {
+	switch s {
+	case health.Healthy:
+		return c.green
+	case health.Unhealthy:
+		return c.red
+	case health.Unknown:
+		return c.yellow
+	}
+	return c.faint
+}
+
+// componentStatuses has the columns of kubectl.
+func componentStatuses(list []health.ComponentStatus, c palette, width int) string {
+	rows := make([][]cell, len(list))
+	for i, s := range list {
+		paint := c.green
+		if s.Status != "Healthy" {
+			paint = c.red
+		}
+		rows[i] = []cell{{text: Escape(s.Name)}, {text: Escape(s.Status), paint: paint}, {text: Escape(s.Message)}, {text: Escape(s.Error)}}
+	}
+	return table([]string{"NAME", "STATUS", "MESSAGE", "ERROR"}, rows, width)
+}
+
+// nodes has the columns of `kubectl get nodes -o wide` that speak of hosts.
+func nodes(list []health.NodeStatus, c palette, width int) string {
+	rows := make([][]cell, len(list))
+	for i, n := range list {
+		status, paint := "Ready", c.green
+		if !n.Ready {
+			status, paint = "NotReady", c.red
+		}
+		roles := "<none>"
+		if len(n.Roles) > 0 {
+			roles = Escape(strings.Join(n.Roles, ","))
+		}
+		rows[i] = []cell{
+			{text: Escape(n.Name)}, {text: status, paint: paint}, {text: roles}, {text: Escape(n.Version)},
+			{text: Escape(n.Address)}, {text: Escape(n.Runtime)}, {text: Escape(n.Reason)},
+		}
+	}
+	return table([]string{"NAME", "STATUS", "ROLES", "VERSION", "INTERNAL-IP", "CONTAINER-RUNTIME", "REASON"}, rows, width)
+}
+
+// verdict repeats what is wrong in full, because the table cuts messages, and
+// ends with the one line that matters.
+func verdict(r health.Report, c palette, width int) string {
+	var b strings.Builder
+	counts := map[health.Status]int{}
+	for _, k := range r.Checks {
+		counts[k.Status]++
+		if k.Status != health.Unhealthy && k.Status != health.Unknown {
+			continue
+		}
+		line := fmt.Sprintf("%s %s %s: %s", Escape(k.Host.String()), Escape(k.Component), Escape(k.Name), Escape(k.Message))
+		b.WriteString(wrapHanging(statusPaintWord(k.Status)+line, width, "    ") + "\n")
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n")
+	}
+	name := "The cluster"
+	if r.Cluster != "" {
+		name = "Cluster " + quote(r.Cluster)
+	}
+	if r.Healthy {
+		text := fmt.Sprintf("%s is healthy: %s passed in %s", name, number(counts[health.Healthy], "check"), brief(r.Elapsed))
+		if n := counts[health.Skipped]; n > 0 {
+			text += fmt.Sprintf(", %d skipped", n)
+		}
+		return b.String() + c.bold(c.green(text+".")) + "\n"
+	}
+	text := fmt.Sprintf("%s is not healthy: %d of %s failed", name, counts[health.Unhealthy], number(len(r.Checks), "check"))
+	if n := counts[health.Unknown]; n > 0 {
+		text += fmt.Sprintf(", %d could not be asked", n)
+	}
+	return b.String() + c.bold(c.red(text+".")) + "\n"
+}
+
+func statusPaintWord(s health.Status) string {
+	if s == health.Unknown {
+		return "could not ask "
+	}
+	return "failed: "
+}

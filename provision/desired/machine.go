@@ -1,0 +1,84 @@
+package desired
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"hardway/provision/addr"
+	"hardway/provision/resource"
+	"hardway/templates"
+)
+
+// machine adds what is done to the machine itself and returns what a component
+// on it has to wait for.
+func (hb *hostBuilder) machine() []addr.Address {
+	m := hb.cfg.Machine
+	var deps []addr.Address
+	if m.ManageHosts {
+		deps = append(deps, hb.add(hb.at, templates.HostsPath, resource.Spec{Block: &resource.Block{Path: templates.HostsPath, Content: hb.hostsBlock()}}))
+	}
+	if m.Swap == "off" {
+		deps = append(deps, hb.add(hb.at, "off", resource.Spec{Swap: &resource.Swap{Off: true}}))
+	}
+	var loaded []addr.Address
+	if m.ManageModules {
+		want := templates.DefaultModules(hb.cfg.KubeProxy.Mode)
+		for _, name := range m.Modules {
+			if !slices.ContainsFunc(want, func(w templates.Module) bool { return w.Name == name }) {
+				want = append(want, templates.Module{Name: name, Effects: []string{"/sys/module/" + strings.ReplaceAll(name, "-", "_")}})
+			}
+		}
+		for _, w := range want {
+			loaded = append(loaded, hb.add(hb.at, w.Name, resource.Spec{Module: &resource.Module{Name: w.Name, Effects: w.Effects}}))
+		}
+		deps = append(deps, hb.rendered(templates.ModulesPath)(templates.Modules(want)))
+	}
+	if m.ManageSysctl {
+		want := templates.DefaultSysctls()
+		maps.Copy(want, m.Sysctl)
+		for _, key := range sortedKeys(want) {
+			deps = append(deps, hb.add(hb.at, key, resource.Spec{Sysctl: &resource.Sysctl{Key: key, Value: want[key]}}, loaded...))
+		}
+		deps = append(deps, hb.rendered(templates.SysctlPath)(templates.Sysctl(want)))
+	}
+	return append(deps, loaded...)
+}
+
+// rendered adds a world-readable file from a template's result.
+func (hb *hostBuilder) rendered(p string) func(string, error) addr.Address {
+	return func(text string, err error) addr.Address {
+		if err != nil {
+			hb.fail("%s: %w", hb.cfg.Machine.Range, err)
+		}
+		return hb.file(p, 0o644, text)
+	}
+}
+
+// hostsBlock lists every host of the cluster, so that names work where there is
+// no DNS; and the API's name, where it is one that no DNS can know.
+func (hb *hostBuilder) hostsBlock() string {
+	api := hb.cfg.API.Host
+	var entries []templates.HostEntry
+	for _, h := range hb.cfg.Hosts {
+		e := templates.HostEntry{Address: h.Address, Names: []string{h.Name}}
+		if api != "" && h.Addr == hb.cfg.Masters()[0].Addr && !strings.ContainsAny(api, ".:") && !hb.isHost(api) {
+			e.Names = append(e.Names, api)
+		}
+		entries = append(entries, e)
+	}
+	text, err := templates.Hosts(entries)
+	if err != nil {
+		hb.fail("%s: %w", hb.h.Range, err)
+	}
+	return text
+}
+
+func (hb *hostBuilder) isHost(name string) bool {
+	for _, h := range hb.cfg.Hosts {
+		if h.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,114 @@
+package desired
+
+import (
+	"net/netip"
+	"path"
+	"strconv"
+
+	"hardway/certs"
+	"hardway/provision/addr"
+	"hardway/provision/config"
+	"hardway/provision/resource"
+)
+
+// authorities adds what only the state holds: the three authorities and the
+// service-account keys.
+func (b *builder) authorities() {
+	for _, row := range certs.Authorities() {
+		b.add(cluster, row.Name, resource.Spec{Authority: &resource.Authority{
+			CN: row.CN, Algorithm: b.cfg.PKI.Algorithm, Validity: b.cfg.PKI.CAValidity, Generation: 1,
+		}})
+	}
+	b.add(cluster, certs.KeyPairServiceAccount, resource.Spec{KeyPair: &resource.KeyPair{Algorithm: b.cfg.PKI.Algorithm, Generation: 1}})
+}
+
+// generation names an authority or key pair as an input of what reads it: a
+// change of it needs a restart of most components. The lineage stands in it, so
+// that a cluster made anew is not taken for the old one; the certificate itself
+// cannot, because a first plan is made before it exists.
+func (b *builder) generation(a addr.Address) string {
+	n := 1
+	switch a.Kind {
+	case string(resource.KindAuthority):
+		n = max(n, b.state.Authorities[a.Name].Generation)
+	case string(resource.KindKeyPair):
+		n = max(n, b.state.KeyPairs[a.Name].Generation)
+	}
+	return a.String() + "@" + b.state.Lineage + "/" + strconv.Itoa(n)
+}
+
+// trusted are the trust bundles of one host.
+type trusted struct{ kubernetes, etcd, frontProxy addr.Address }
+
+// trust adds the bundles that a host's components verify others with.
+func (hb *hostBuilder) trust() trusted {
+	bundle := func(name string) addr.Address {
+		return hb.material(hb.lay.bundle(name), 0o644, resource.MaterialBundle(name), authority(name))
+	}
+	t := trusted{kubernetes: bundle(certs.AuthorityKubernetes)}
+	if hb.h.IsMaster() {
+		t.etcd, t.frontProxy = bundle(certs.AuthorityEtcd), bundle(certs.AuthorityFrontProxy)
+	}
+	return t
+}
+
+// leaf adds a certificate of the catalogue with its key.
+func (hb *hostBuilder) leaf(name string, change func(*resource.Certificate)) addr.Address {
+	row, _ := certs.Lookup(name)
+	req, err := certs.NewRequest(name, hb.params())
+	if err != nil {
+		hb.fail("%s: %w", hb.h.Range, err)
+	}
+	c := resource.Certificate{
+		Name: name, CertPath: hb.lay.cert(row.File), KeyPath: hb.lay.key(row.File), Owner: "root", Group: "root",
+		Authority: req.Authority, Subject: resource.Subject{CN: req.Subject.CN, O: req.Subject.O},
+		DNS: req.DNS, IPs: req.IPs, Usages: req.Usages, Algorithm: string(req.Algorithm),
+		Validity: req.Validity, RenewBefore: hb.cfg.PKI.RenewBefore,
+	}
+	if change != nil {
+		change(&c)
+	}
+	return hb.add(hb.at, name, resource.Spec{Certificate: &c}, authority(req.Authority), hb.plain(path.Dir(c.CertPath)))
+}
+
+// params are the names that the certificates of a host may carry.
+func (hb *hostBuilder) params() certs.Params {
+	p := certs.Params{
+		Host: certHost(hb.h), ServiceIP: hb.cfg.ServiceCIDR.Masked().Addr().Next(), DNSDomain: hb.cfg.DNSDomain,
+		ExtraSANs: hb.cfg.API.ExtraSANs, Algorithm: certs.Algorithm(hb.cfg.PKI.Algorithm), Validity: hb.cfg.PKI.CertificateValidity,
+	}
+	for _, m := range hb.cfg.Masters() {
+		p.Masters = append(p.Masters, certHost(m))
+	}
+	if hb.cfg.API.Host != "" {
+		p.APIHosts = []string{hb.cfg.API.Host}
+	}
+	return p
+}
+
+func certHost(h config.Host) certs.Host {
+	return certs.Host{Name: h.Name, Addresses: []netip.Addr{h.Address}}
+}
+
+// kubeconfig adds a host's kubeconfig. It references the certificate's files,
+// so that a renewed one is noticed without a restart.
+func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...addr.Address) (string, addr.Address) {
+	text, err := certs.Kubeconfig(certs.KubeconfigSpec{
+		Cluster: hb.cfg.Name, Server: server, CAFile: hb.lay.bundle(certs.AuthorityKubernetes),
+		User: user, CertFile: cert, KeyFile: key,
+	})
+	if err != nil {
+		hb.fail("%s: %w", hb.h.Range, err)
+	}
+	p := hb.lay.conf(name)
+	return p, hb.file(p, 0o600, string(text), deps...)
+}
+
+// client adds a client certificate of the catalogue and the kubeconfig that
+// carries it, and returns the kubeconfig's path and what to wait for.
+func (hb *hostBuilder) client(leaf, server string, trust trusted) (string, []addr.Address) {
+	row, _ := certs.Lookup(leaf)
+	cert := hb.leaf(leaf, nil)
+	p, conf := hb.kubeconfig(row.Kubeconfig, row.CN, server, hb.lay.cert(row.File), hb.lay.key(row.File))
+	return p, []addr.Address{cert, conf, trust.kubernetes}
+}

@@ -1,0 +1,106 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+
+	"hardway/provision/addr"
+	"hardway/provision/facts"
+	"hardway/provision/resource"
+	"hardway/provision/state"
+)
+
+// Requests compiles, for each host, the one batched observation that a plan
+// needs: everything that should be there, and everything that the state says we
+// own, whether it still should be or not.
+func Requests(hosts []addr.Host, want resource.Set, owned state.Public) map[addr.Host]facts.Request {
+	out := map[addr.Host]*request{}
+	for _, h := range hosts {
+		out[h] = &request{files: map[string]facts.FileRequest{}}
+	}
+	var shared request // objects of the cluster, asked of every master
+	for _, r := range want.All() {
+		shared.add(r.Spec)
+		if q, ok := out[r.Addr.Host]; ok {
+			q.add(r.Spec)
+		}
+	}
+	for _, a := range owned.Addresses() {
+		spec := owned.Resources[a].Spec
+		if _, kept := want.Get(a); !kept {
+			shared.add(spec)
+			if q, ok := out[a.Host]; ok {
+				q.add(spec)
+			}
+		}
+	}
+	result := map[addr.Host]facts.Request{}
+	for h, q := range out {
+		if h.Role == addr.Master {
+			q.Kube = shared.Kube
+		}
+		result[h] = q.finish()
+	}
+	return result
+}
+
+type request struct {
+	facts.Request
+	files map[string]facts.FileRequest
+}
+
+func (q *request) file(f facts.FileRequest) {
+	if q.files == nil {
+		return // the shared part has no files
+	}
+	old := q.files[f.Path]
+	q.files[f.Path] = facts.FileRequest{Path: f.Path, Content: f.Content || old.Content, Certificates: f.Certificates || old.Certificates}
+}
+
+func (q *request) add(s resource.Spec) {
+	switch s.Kind() {
+	case resource.KindFile:
+		secret := strings.HasPrefix(s.File.Material, "key/") || strings.HasPrefix(s.File.Material, "private/")
+		q.file(facts.FileRequest{Path: s.File.Path, Content: !secret})
+	case resource.KindDirectory, resource.KindBinary:
+		q.file(facts.FileRequest{Path: s.Path()})
+	case resource.KindBlock:
+		q.file(facts.FileRequest{Path: s.Block.Path, Content: true})
+	case resource.KindUnit:
+		q.file(facts.FileRequest{Path: s.Unit.Path, Content: true})
+		q.Units = append(q.Units, s.Unit.Name)
+	case resource.KindCertificate:
+		q.file(facts.FileRequest{Path: s.Certificate.CertPath, Certificates: true})
+		q.file(facts.FileRequest{Path: s.Certificate.KeyPath})
+	case resource.KindSysctl:
+		q.Sysctls = append(q.Sysctls, s.Sysctl.Key)
+	case resource.KindModule:
+		q.Modules = append(q.Modules, facts.ModuleRequest{Name: s.Module.Name, Effects: s.Module.Effects})
+	case resource.KindImage:
+		q.Images = &facts.ImagesRequest{Ctr: s.Image.Ctr, Socket: s.Image.Socket}
+	case resource.KindObject:
+		kube := q.kube(s.Object.Kubectl)
+		kube.Objects = append(kube.Objects, facts.ObjectRef{Kind: s.Object.Kind, Namespace: s.Object.Namespace, Name: s.Object.Name})
+	case resource.KindNode:
+		q.kube(s.Node.Kubectl).Nodes = true
+	}
+}
+
+func (q *request) kube(k resource.Kubectl) *facts.KubeRequest {
+	if q.Kube == nil {
+		q.Kube = &facts.KubeRequest{Kubectl: k.Path, Kubeconfig: k.Kubeconfig, EtcdData: k.EtcdData}
+	}
+	return q.Kube
+}
+
+func (q *request) finish() facts.Request {
+	for _, f := range q.files {
+		q.Files = append(q.Files, f)
+	}
+	slices.SortFunc(q.Files, func(a, b facts.FileRequest) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(q.Units)
+	q.Units = slices.Compact(q.Units)
+	slices.Sort(q.Sysctls)
+	q.Sysctls = slices.Compact(q.Sysctls)
+	return q.Request
+}

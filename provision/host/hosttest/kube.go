@@ -1,0 +1,346 @@
+package hosttest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/yaml"
+
+	"hardway/provision/host"
+)
+
+// Cluster is a store of Kubernetes objects that machines share. Its API is up
+// while kube-apiserver.service is active on one of them; a machine with an active
+// kubelet.service has a Ready Node by its name.
+type Cluster struct {
+	mu        sync.Mutex
+	objects   map[string]map[string]any // by objectKey
+	machines  []*Machine
+	forbidden string
+}
+
+// Join puts the machines into one cluster, that of the first.
+func Join(first *Machine, others ...*Machine) {
+	for _, m := range others {
+		m.mu.Lock()
+		m.kube = first.kube
+		m.mu.Unlock()
+		first.kube.machines = append(first.kube.machines, m)
+	}
+}
+
+// Forbid makes the API answer, but refuse everything with this message; an empty
+// one ends that.
+func (m *Machine) Forbid(message string) { m.kube.forbidden = message }
+
+// up and register read the units of all machines without their locks: the one
+// whose operation is under way holds its own, and operations of a test on several
+// machines of one cluster at the same time must not ask for the API.
+func (c *Cluster) up() bool {
+	return slices.ContainsFunc(c.machines, func(m *Machine) bool { return m.active("kube-apiserver.service") })
+}
+
+func (m *Machine) active(unit string) bool {
+	u, ok := m.units[unit]
+	return ok && u.active == "active" && m.down == nil
+}
+
+// register makes the Nodes of the machines whose kubelet runs.
+func (c *Cluster) register() {
+	for _, m := range c.machines {
+		key := objectKey("node", "", m.Name)
+		if c.objects[key] != nil || !m.active("kubelet.service") {
+			continue
+		}
+		c.objects[key] = map[string]any{
+			"apiVersion": "v1", "kind": "Node",
+			"metadata": map[string]any{"name": m.Name, "labels": map[string]any{
+				"kubernetes.io/hostname": m.Name, "kubernetes.io/arch": m.system.Arch, "kubernetes.io/os": "linux"}},
+			"spec": map[string]any{},
+			"status": map[string]any{"conditions": []any{
+				map[string]any{"type": "Ready", "status": "True", "reason": "KubeletReady"}}},
+		}
+	}
+}
+
+func (c *Cluster) dump() map[string]string {
+	out := map[string]string{}
+	for k, o := range c.objects {
+		out[k] = string(encode(o))
+	}
+	return out
+}
+
+func encode(o map[string]any) json.RawMessage {
+	b, err := json.Marshal(o)
+	if err != nil { // it came from JSON
+		panic(err)
+	}
+	return b
+}
+
+// objectKey takes a kind as kubectl does: in the singular or plural, in any case,
+// with or without its group.
+func objectKey(kind, namespace, name string) string {
+	kind, _, _ = strings.Cut(strings.ToLower(kind), ".")
+	switch {
+	case strings.HasSuffix(kind, "sses"):
+		kind = strings.TrimSuffix(kind, "es")
+	case kind != "endpoints" && !strings.HasSuffix(kind, "ss"):
+		kind = strings.TrimSuffix(kind, "s")
+	}
+	return kind + "/" + namespace + "/" + name
+}
+
+// invocation is a kubectl command line, taken apart.
+type invocation struct {
+	words     []string // without flags
+	namespace string
+	ignore    bool // --ignore-not-found
+	raw       string
+}
+
+// takesValue are the flags whose value is the next word.
+var takesValue = map[string]bool{
+	"--kubeconfig": true, "-n": true, "--namespace": true, "-o": true, "--output": true, "-f": true, "--filename": true,
+	"--request-timeout": true, "--field-manager": true, "--cache-dir": true, "--context": true, "--raw": true,
+	"--timeout": true, "-l": true, "--selector": true, "--grace-period": true, "--server": true, "-s": true,
+}
+
+func parseKubectl(args []string) invocation {
+	var in invocation
+	for i := 0; i < len(args); i++ {
+		flag, value, joined := strings.Cut(args[i], "=")
+		if !strings.HasPrefix(flag, "-") || flag == "-" {
+			in.words = append(in.words, args[i])
+			continue
+		}
+		if takesValue[flag] && !joined && i+1 < len(args) {
+			i++
+			value = args[i]
+		}
+		switch flag {
+		case "-n", "--namespace":
+			in.namespace = value
+		case "--raw":
+			in.raw = value
+		case "--ignore-not-found":
+			in.ignore = value != "false"
+		}
+	}
+	return in
+}
+
+// Kubectl is the small kubectl of this package. It knows apply (of JSON or YAML
+// documents on stdin), get (KIND, KIND NAME, KIND/NAME …, always as JSON, and
+// --raw), delete, label node, taint node and version. Other verbs succeed
+// silently; a test that needs more uses HandleExec.
+func (m *Machine) Kubectl(args []string, stdin []byte) host.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.kube
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fail := func(text string) host.Result { return host.Result{Exit: 1, Stderr: []byte(text + "\n")} }
+	if !c.up() {
+		return fail("The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?")
+	}
+	in := parseKubectl(args)
+	if len(in.words) == 0 {
+		return fail("kubectl: no verb")
+	}
+	c.register()
+	switch verb := in.words[0]; verb {
+	case "apply", "create":
+		return c.apply(stdin, in.namespace)
+	case "get":
+		if in.raw != "" {
+			return host.Result{Stdout: []byte("ok")}
+		}
+		return c.get(in)
+	case "delete":
+		return c.delete(in, stdin)
+	case "label", "taint":
+		if len(in.words) < 3 {
+			return fail("kubectl " + verb + ": too few arguments")
+		}
+		words := in.words[1:]
+		if _, name, ok := strings.Cut(words[0], "/"); ok {
+			words = append([]string{"node", name}, words[1:]...)
+		}
+		o, ok := c.objects[objectKey(words[0], in.namespace, words[1])]
+		if !ok {
+			return fail(fmt.Sprintf(`Error from server (NotFound): nodes "%s" not found`, words[1]))
+		}
+		if verb == "label" {
+			label(o, words[2:])
+		} else {
+			taint(o, words[2:])
+		}
+	}
+	return host.Result{}
+}
+
+// apply merges each document into what is there, as server-side apply does with
+// fields that nobody else owns.
+func (c *Cluster) apply(stdin []byte, namespace string) host.Result {
+	var said strings.Builder
+	for document := range strings.SplitSeq("\n"+string(stdin), "\n---\n") {
+		if strings.TrimSpace(document) == "" {
+			continue
+		}
+		var o map[string]any
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			return host.Result{Exit: 1, Stderr: []byte("error: " + err.Error())}
+		}
+		kind, _ := o["kind"].(string)
+		meta, _ := o["metadata"].(map[string]any)
+		name, _ := meta["name"].(string)
+		if kind == "" || name == "" {
+			return host.Result{Exit: 1, Stderr: []byte("error: an object needs a kind and a name")}
+		}
+		if ns, _ := meta["namespace"].(string); ns != "" {
+			namespace = ns
+		}
+		key := objectKey(kind, namespace, name)
+		if c.objects[key] == nil {
+			c.objects[key] = map[string]any{}
+		}
+		merge(c.objects[key], o)
+		fmt.Fprintf(&said, "%s/%s serverside-applied\n", strings.ToLower(kind), name)
+	}
+	return host.Result{Stdout: []byte(said.String())}
+}
+
+func merge(into, from map[string]any) {
+	for k, v := range from {
+		deeper, ok := v.(map[string]any)
+		old, was := into[k].(map[string]any)
+		if ok && was {
+			merge(old, deeper)
+			continue
+		}
+		into[k] = v
+	}
+}
+
+// named returns the keys that the words behind a verb name.
+func (in invocation) named() (kind string, keys []string) {
+	for _, w := range in.words[1:] {
+		k, name, slash := strings.Cut(w, "/")
+		switch {
+		case slash:
+			keys = append(keys, objectKey(k, in.namespace, name))
+		case kind == "":
+			kind = w
+		default:
+			keys = append(keys, objectKey(kind, in.namespace, w))
+		}
+	}
+	return kind, keys
+}
+
+func (c *Cluster) get(in invocation) host.Result {
+	kind, keys := in.named()
+	list := len(keys) != 1
+	if len(keys) == 0 {
+		prefix := objectKey(kind, in.namespace, "")
+		for _, k := range slices.Sorted(maps.Keys(c.objects)) {
+			if strings.HasPrefix(k, prefix) {
+				keys = append(keys, k)
+			}
+		}
+	}
+	items := []json.RawMessage{}
+	for _, k := range keys {
+		if o, ok := c.objects[k]; ok {
+			items = append(items, encode(o))
+		} else if !in.ignore {
+			return host.Result{Exit: 1, Stderr: []byte("Error from server (NotFound): " + k + " not found\n")}
+		}
+	}
+	if !list {
+		if len(items) == 0 {
+			return host.Result{}
+		}
+		return host.Result{Stdout: items[0]}
+	}
+	out := map[string]any{"apiVersion": "v1", "kind": "List", "items": items}
+	return host.Result{Stdout: encode(out)}
+}
+
+func (c *Cluster) delete(in invocation, stdin []byte) host.Result {
+	_, keys := in.named()
+	if len(keys) == 0 && len(stdin) > 0 {
+		for document := range strings.SplitSeq("\n"+string(stdin), "\n---\n") {
+			var i struct {
+				Kind     string
+				Metadata struct{ Name, Namespace string }
+			}
+			if yaml.Unmarshal([]byte(document), &i) == nil && i.Kind != "" {
+				keys = append(keys, objectKey(i.Kind, i.Metadata.Namespace, i.Metadata.Name))
+			}
+		}
+	}
+	for _, k := range keys {
+		if _, ok := c.objects[k]; !ok && !in.ignore {
+			return host.Result{Exit: 1, Stderr: []byte("Error from server (NotFound): " + k + " not found\n")}
+		}
+		delete(c.objects, k)
+	}
+	return host.Result{}
+}
+
+// object returns a map inside an object, made if need be.
+func object(o map[string]any, key string) map[string]any {
+	in, ok := o[key].(map[string]any)
+	if !ok {
+		in = map[string]any{}
+		o[key] = in
+	}
+	return in
+}
+
+func label(o map[string]any, changes []string) {
+	labels := object(object(o, "metadata"), "labels")
+	for _, change := range changes {
+		if key, ok := strings.CutSuffix(change, "-"); ok && !strings.Contains(change, "=") {
+			delete(labels, key)
+			continue
+		}
+		key, value, _ := strings.Cut(change, "=")
+		labels[key] = value
+	}
+}
+
+// taint takes KEY=VALUE:EFFECT, and KEY:EFFECT- or KEY- to take away.
+func taint(o map[string]any, changes []string) {
+	spec := object(o, "spec")
+	taints, _ := spec["taints"].([]any)
+	for _, change := range changes {
+		change, away := strings.CutSuffix(change, "-")
+		pair, effect, _ := strings.Cut(change, ":")
+		key, value, _ := strings.Cut(pair, "=")
+		taints = slices.DeleteFunc(taints, func(t any) bool {
+			old, _ := t.(map[string]any)
+			return old["key"] == key && (effect == "" || old["effect"] == effect)
+		})
+		if away {
+			continue
+		}
+		add := map[string]any{"key": key, "effect": effect}
+		if value != "" {
+			add["value"] = value
+		}
+		taints = append(taints, add)
+	}
+	if len(taints) == 0 {
+		delete(spec, "taints")
+		return
+	}
+	spec["taints"] = taints
+}

@@ -1,0 +1,85 @@
+package ssh
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"hardway/provision/facts"
+)
+
+// finishUnits splits what systemctl showed: a block for each unit in the order
+// asked for, with blank lines between.
+func (p *observationParser) finishUnits() error {
+	if len(p.req.Units) == 0 {
+		return nil
+	}
+	p.obs.Units = map[string]facts.Unit{}
+	blocks := strings.Split(strings.Trim(p.units, "\n"), "\n\n")
+	if len(blocks) != len(p.req.Units) {
+		return fmt.Errorf("%w: systemctl showed %d units, %d were asked for", errProtocol, len(blocks), len(p.req.Units))
+	}
+	for i, name := range p.req.Units {
+		u, err := parseUnit(blocks[i], p.inputs)
+		if err != nil {
+			return fmt.Errorf("unit %s: %w", name, err)
+		}
+		p.obs.Units[name] = u
+	}
+	return nil
+}
+
+// parseUnit reads one block of NAME=VALUE lines. The inputs of a running unit
+// are those of its main process. A oneshot unit leaves no process behind: for
+// one that succeeded, the environment that systemd has loaded must do.
+func parseUnit(block string, inputs map[string]string) (facts.Unit, error) {
+	var u facts.Unit
+	var err error
+	var kind, environment string
+	for line := range strings.SplitSeq(block, "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		switch key {
+		case "LoadState":
+			u.Load = value
+		case "ActiveState":
+			u.Active = value
+		case "SubState":
+			u.Sub = value
+		case "UnitFileState":
+			u.Enabled = value
+		case "FragmentPath":
+			u.Fragment = value
+		case "DropInPaths":
+			u.DropIns = strings.Fields(value)
+		case "MainPID":
+			u.PID, err = strconv.Atoi(value)
+		case "NRestarts":
+			u.Restarts, err = strconv.Atoi(value)
+		case "Result":
+			u.Result = value
+		case "NeedDaemonReload":
+			u.NeedsReload = value == "yes"
+		case "Type":
+			kind = value
+		case "Environment":
+			environment = value
+		}
+		if err != nil {
+			return u, fmt.Errorf("%w: %q", errProtocol, printable(line, 80))
+		}
+	}
+	if u.Load == "" {
+		return u, fmt.Errorf("%w: no LoadState", errProtocol)
+	}
+	switch {
+	case u.PID > 0:
+		u.Inputs = inputs[fmt.Sprintf("/proc/%d/environ", u.PID)]
+	case kind == "oneshot" && u.Active == "active":
+		for word := range strings.FieldsSeq(environment) {
+			if v, ok := strings.CutPrefix(strings.Trim(word, `"`), "HARDWAY_INPUTS="); ok {
+				u.Inputs = v
+			}
+		}
+	}
+	return u, nil
+}

@@ -1,0 +1,177 @@
+// Package provision is the façade: plan, apply, verify, renew and destroy a
+// cluster, composed from the packages below it.
+//
+// It connects what is pure with what does: it loads the configuration, dials
+// the hosts, has the plan computed and applied. It must never know flags of a
+// command line or a terminal.
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hardway/provision/addr"
+	"hardway/provision/config"
+	"hardway/provision/host"
+	"hardway/provision/host/ssh"
+	"hardway/provision/state"
+	"hardway/provision/state/local"
+)
+
+// Options of a session.
+type Options struct {
+	Config      config.Options
+	Version     string // of hardway
+	Log         *slog.Logger
+	Parallelism int           // hosts at once; 0 means 10
+	LockTimeout time.Duration // how long to wait for the state's lock
+	Getenv      func(string) string
+	Now         func() time.Time
+	// Dial connects to a host; nil means SSH.
+	Dial func(ctx context.Context, h config.Host) (host.Host, error)
+}
+
+// Session is a loaded configuration together with the connections that were
+// opened for it. Close ends them.
+type Session struct {
+	opts  Options
+	cfg   *config.Cluster
+	files *config.Files
+	store *local.Store
+
+	mu          sync.Mutex
+	hosts       map[addr.Host]host.Host
+	unreachable map[addr.Host]error
+	locked      bool // the state's lock is ours
+}
+
+// Open loads the configuration and checks what can be checked without a
+// network. The session is nil when a diagnostic is an error; the files are for
+// showing their lines.
+func Open(opts Options) (*Session, *config.Files, hcl.Diagnostics) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Getenv == nil {
+		opts.Getenv = os.Getenv
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg, files, diags := config.Load(opts.Config)
+	if cfg == nil || diags.HasErrors() {
+		return nil, files, diags
+	}
+	if diags = append(diags, checkComponents(cfg)...); diags.HasErrors() {
+		return nil, files, diags
+	}
+	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}}
+	s.store = local.New(cfg.State.Path, local.Options{Tool: opts.Version, Now: opts.Now})
+	if s.opts.Dial == nil {
+		s.opts.Dial = s.dialSSH
+	}
+	return s, files, diags
+}
+
+// Config returns the loaded configuration.
+func (s *Session) Config() *config.Cluster { return s.cfg }
+
+// Close ends all connections, which frees the hosts' locks, and the state's lock.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, h := range s.hosts {
+		errs = append(errs, h.Close())
+	}
+	s.hosts = map[addr.Host]host.Host{}
+	if s.locked {
+		errs = append(errs, s.store.Unlock())
+		s.locked = false
+	}
+	return errors.Join(errs...)
+}
+
+// lock takes the state's lock and loads what it guards.
+func (s *Session) lock(ctx context.Context, operation string) (state.Snapshot, error) {
+	if !s.locked {
+		if err := s.store.Lock(ctx, operation, s.opts.LockTimeout); err != nil {
+			return state.Snapshot{}, err
+		}
+		s.locked = true
+	}
+	snap, rec, err := s.store.Load(ctx)
+	if err != nil {
+		return snap, initFirst(err)
+	}
+	if rec.Entries > 0 {
+		s.opts.Log.Info("an earlier run ended without closing the state; its journal was read", "entries", rec.Entries, "torn bytes", rec.Torn)
+	}
+	return snap, nil
+}
+
+// load reads the state without locking it.
+func (s *Session) load(ctx context.Context) (state.Snapshot, error) {
+	snap, _, err := s.store.Load(ctx)
+	return snap, initFirst(err)
+}
+
+func initFirst(err error) error {
+	if errors.Is(err, state.ErrNotInitialised) {
+		return fmt.Errorf("%w; run `hardway init` first", err)
+	}
+	return err
+}
+
+// identities finds what opens the sealed part of the state.
+func (s *Session) identities() state.IdentitySource {
+	dir, _ := os.UserConfigDir()
+	return state.IdentitySource{Getenv: s.opts.Getenv, UserDir: dir, ConfigDir: s.cfg.Dir, Now: s.opts.Now}
+}
+
+// open opens the sealed keys; a cluster that has none yet needs no identity.
+func (s *Session) open(snap state.Snapshot) (state.Secrets, error) {
+	if len(snap.Sealed) == 0 {
+		return state.Secrets{}, nil
+	}
+	ids, err := s.identities().Load()
+	if err != nil {
+		return state.Secrets{}, err
+	}
+	return snap.Open(ids)
+}
+
+// holder says who we are, for those who find a lock.
+func (s *Session) holder(operation string) string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	machine, _ := os.Hostname()
+	return fmt.Sprintf("%s@%s, %s, process %d, since %s", name, machine, operation, os.Getpid(), s.opts.Now().UTC().Format(time.RFC3339))
+}
+
+// dialSSH connects to a host as its ssh block says.
+func (s *Session) dialSSH(ctx context.Context, h config.Host) (host.Host, error) {
+	c := ssh.Config{
+		Name: h.Addr.String(), Address: joinHostPort(h.SSH.Host, h.SSH.Port), User: h.SSH.User,
+		PrivateKeyPath: h.SSH.PrivateKey, AgentSocket: s.opts.Getenv("SSH_AUTH_SOCK"), KnownHosts: h.SSH.KnownHosts,
+		Become: ssh.Become{Method: ssh.BecomeMethod(h.SSH.Become.Method)}, ConnectTimeout: h.SSH.ConnectTimeout,
+	}
+	if h.SSH.Become.Password.IsSet() {
+		c.Become.Password = func() (string, error) { return h.SSH.Become.Password.Reveal(), nil }
+	}
+	conn, err := ssh.Dial(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}

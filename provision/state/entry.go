@@ -1,0 +1,139 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"hardway/provision/addr"
+	"hardway/provision/resource"
+)
+
+// Entry is one change of the state, as it stands in the journal. Exactly one of
+// the pointers is set.
+type Entry struct {
+	Time        time.Time     `json:"time"`
+	Begin       *Begin        `json:"begin,omitempty"`
+	Remove      *addr.Address `json:"remove,omitempty"` // a removal begins
+	Done        *Done         `json:"done,omitempty"`
+	Failed      *Failed       `json:"failed,omitempty"`
+	Forget      *addr.Address `json:"forget,omitempty"` // removed, or no longer ours
+	Keys        *Keys         `json:"keys,omitempty"`
+	Allocations *Allocations  `json:"allocations,omitempty"`
+}
+
+// Begin says that a resource is about to be written.
+type Begin struct {
+	Addr      addr.Address   `json:"addr"`
+	Spec      resource.Spec  `json:"spec"`
+	DependsOn []addr.Address `json:"depends_on,omitempty"`
+	// Prior is what stands in its place now. It counts only the first time: when
+	// the same path is begun again, what stands there may be our own work.
+	Prior Prior `json:"prior"`
+}
+
+// Done says that the resource is as the last Begin said.
+type Done struct {
+	Addr        addr.Address `json:"addr"`
+	SHA256      string       `json:"sha256,omitempty"` // of a single file's content
+	Certificate *Certificate `json:"certificate,omitempty"`
+	RestartOwed bool         `json:"restart_owed,omitempty"`
+}
+
+// Failed says that the operation ended with an error; the host may be half
+// changed. Reason must hold no secret.
+type Failed struct {
+	Addr   addr.Address `json:"addr"`
+	Reason string       `json:"reason"`
+}
+
+// Keys replaces authorities, key pairs and the sealed part together, so that
+// they never disagree. The maps are whole, not a difference.
+type Keys struct {
+	Recipients  []string             `json:"recipients"`
+	Authorities map[string]Authority `json:"authorities,omitempty"`
+	KeyPairs    map[string]KeyPair   `json:"keypairs,omitempty"`
+	Sealed      []byte               `json:"sealed,omitempty"`
+}
+
+// Apply changes the snapshot by one entry. An entry that does not fit, such as
+// Done without Begin, is an error and changes nothing.
+func (s *Snapshot) Apply(e Entry) error {
+	var err error
+	switch {
+	case e.Begin != nil:
+		err = s.begin(*e.Begin)
+	case e.Remove != nil:
+		err = s.update(*e.Remove, func(r *Record) error { r.Pending, r.Removing = true, true; return nil })
+	case e.Done != nil:
+		err = s.update(e.Done.Addr, func(r *Record) error {
+			if !r.Pending || r.Removing {
+				return fmt.Errorf("done without begin")
+			}
+			r.Pending, r.Tainted, r.Applied = false, "", e.Time
+			r.SHA256, r.Certificate, r.RestartOwed = e.Done.SHA256, e.Done.Certificate, e.Done.RestartOwed
+			return nil
+		})
+	case e.Failed != nil:
+		err = s.update(e.Failed.Addr, func(r *Record) error { r.Tainted = e.Failed.Reason; return nil })
+	case e.Forget != nil:
+		if _, err = s.record(*e.Forget); err == nil {
+			delete(s.Resources, canonical(*e.Forget))
+		}
+	case e.Keys != nil:
+		s.Recipients = slices.Clone(e.Keys.Recipients)
+		s.Authorities, s.KeyPairs = maps.Clone(e.Keys.Authorities), maps.Clone(e.Keys.KeyPairs)
+		s.Sealed = slices.Clone(e.Keys.Sealed)
+	case e.Allocations != nil:
+		s.Allocations = e.Allocations.clone()
+	default:
+		err = fmt.Errorf("the entry says nothing")
+	}
+	if err != nil {
+		return err
+	}
+	s.Updated = e.Time
+	return nil
+}
+
+func (s *Snapshot) begin(b Begin) error {
+	a := canonical(b.Addr)
+	if string(b.Spec.Kind()) != a.Kind {
+		return fmt.Errorf("%s: begun with a spec of the kind %q", a, b.Spec.Kind())
+	}
+	r, known := s.Resources[a]
+	if !known || r.Path() != b.Spec.Path() {
+		r = Record{Prior: b.Prior}
+	}
+	r.Spec, r.SpecDigest, r.DependsOn = b.Spec, b.Spec.Digest(), nil
+	for _, d := range b.DependsOn {
+		r.DependsOn = append(r.DependsOn, canonical(d))
+	}
+	r.Pending, r.Removing = true, false
+	if s.Resources == nil {
+		s.Resources = map[addr.Address]Record{}
+	}
+	s.Resources[a] = r
+	return nil
+}
+
+func (s *Snapshot) record(a addr.Address) (Record, error) {
+	r, ok := s.Resources[canonical(a)]
+	if !ok {
+		return r, fmt.Errorf("%s: not in the state", a)
+	}
+	return r, nil
+}
+
+func (s *Snapshot) update(a addr.Address, change func(*Record) error) error {
+	r, err := s.record(a)
+	if err != nil {
+		return err
+	}
+	if err := change(&r); err != nil {
+		return fmt.Errorf("%s: %w", a, err)
+	}
+	s.Resources[canonical(a)] = r
+	return nil
+}

@@ -1,0 +1,20 @@
+# cleanup-cni.sh BRIDGE... - remove what CNI plugins left on a host without pods.
+#
+# effect: the bridges, the pods' network namespaces, the CNI-* chains of the
+#         bridge plugin's masquerading, and the plugins' own state go
+for bridge; do
+	[ ! -e "/sys/class/net/$bridge" ] || ip link delete "$bridge"
+done
+for ns in /run/netns/cni-*; do
+	[ -e "$ns" ] || continue
+	umount -- "$ns" 2>/dev/null || true
+	rm -f -- "$ns"
+done
+for family in iptables ip6tables; do
+	command -v $family-save >/dev/null || continue
+	rules=$($family-save 2>/dev/null | grep -v '^#' || true)
+	case $rules in
+	*CNI-*) printf '%s\n' "$rules" | grep -v -e 'CNI-' | $family-restore ;;
+	esac
+done
+rm -rf -- /var/lib/cni/networks /var/lib/cni/results /var/lib/cni/cache

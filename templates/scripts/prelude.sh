@@ -1,0 +1,124 @@
+# prelude.sh - stands before every other script here; it is never run alone.
+#
+# Environment, set by loop.sh:
+#   HARDWAY_STATE  hardway's own directory on this host, for good
+#   HARDWAY_TMP    a private directory on a tmpfs, for this session
+# Exit codes that mean the same in every script:
+#   64 the arguments are wrong           65 the content is not what was announced
+#   66 the path is not what the plan read; standard output says what it is
+#   67 a parent directory is missing or somebody else can write to it
+set -eu
+
+# die CODE MESSAGE... ends the script.
+die() {
+	code=$1
+	shift
+	printf '%s\n' "$*" >&2
+	exit "$code"
+}
+
+# clean PATH refuses what is not an absolute path in its shortest form.
+clean() {
+	case $1 in
+	/?*) ;;
+	*) die 64 "not an absolute path: $1" ;;
+	esac
+	case $1/ in
+	*//* | */./* | */../*) die 64 "not a path in its shortest form: $1" ;;
+	esac
+}
+
+# guard PATH sets dir and base, after making sure that only root can swap what
+# lies above PATH: each ancestor is a directory of root's that nobody else may
+# write to, unless it is sticky. Symbolic links on the way are followed: in such
+# directories only root can have made them.
+guard() {
+	clean "$1"
+	base=${1##*/} dir=${1%/*}
+	dir=${dir:-/}
+	above=$dir
+	set -- /
+	while [ "$above" != / ]; do
+		set -- "$@" "$above"
+		above=${above%/*}
+		above=${above:-/}
+	done
+	stats=$(stat -L -c '%a:%u:%g:%F:%n' -- "$@") || die 67 "$dir: a parent directory is missing"
+	while IFS=: read -r above_mode above_uid above_gid above_type above_name; do
+		[ "$above_type" = directory ] || die 67 "$above_name is a $above_type, not a directory"
+		[ "$above_uid" = 0 ] || die 67 "$above_name belongs to uid $above_uid, who could swap what is below it; chown it to root"
+		case $above_mode in
+		[1357]???) ;;
+		*[2367]) die 67 "$above_name has mode $above_mode: anybody can swap what is below it; chmod o-w it" ;;
+		*[2367]?) [ "$above_gid" = 0 ] || die 67 "$above_name has mode $above_mode: its group can swap what is below it; chmod g-w it" ;;
+		esac
+	done <<-END
+		$stats
+	END
+}
+
+# kind PATH prints what stands there: absent, file, directory, symlink or other.
+kind() {
+	if [ -L "$1" ]; then
+		echo symlink
+	elif [ -f "$1" ]; then
+		echo file
+	elif [ -d "$1" ]; then
+		echo directory
+	elif [ -e "$1" ]; then
+		echo other
+	else
+		echo absent
+	fi
+}
+
+# digest FILE prints the SHA-256 of its content.
+digest() {
+	sum=$(sha256sum <"$1")
+	printf '%s\n' "${sum%% *}"
+}
+
+# expect PATH WANT compares what stands at PATH with what the plan read of it: a
+# SHA-256, "absent", or nothing for no opinion.
+expect() {
+	[ -n "$2" ] || return 0
+	found=$(kind "$1")
+	[ "$found" != file ] || [ "$2" = absent ] || found=$(digest "$1")
+	[ "$found" != "$2" ] || return 0
+	[ "$found" != file ] || found=$(digest "$1")
+	printf '%s\n' "$found"
+	die 66 "$1 is $found, expected $2"
+}
+
+# temporary makes an empty file of mode 0600 beside dir/base and sets tmp. It is
+# gone when the script ends; what an interrupted one left (the machine lost
+# power) is cleared away here, as nobody else writes the same path.
+temporary() {
+	for stale in "$dir/.hardway.$base."*; do
+		[ ! -e "$stale" ] || rm -f -- "$stale"
+	done
+	tmp=
+	trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
+	trap 'exit 143' TERM HUP INT
+	tmp=$(mktemp -- "${dir%/}/.hardway.$base.XXXXXXXX")
+}
+
+# replace PATH puts tmp in its place, durably. A bind mount (/etc/hosts in a
+# container) cannot be renamed over: it is written in place, and said so.
+replace() {
+	sync -- "$tmp"
+	if out=$(mv -T -- "$tmp" "$1" 2>&1); then
+		tmp=
+		sync -- "$dir"
+		return 0
+	fi
+	case $out in
+	*"resource busy"*) ;;
+	*) die 1 "$out" ;;
+	esac
+	cat <"$tmp" >"$1"
+	chown --reference="$tmp" -- "$1"
+	chmod --reference="$tmp" -- "$1"
+	sync -- "$1"
+	echo in-place
+}

@@ -1,0 +1,30 @@
+# prior-save.sh PATH - keep what stood at PATH before hardway, once.
+#
+# effect: HARDWAY_STATE/prior/SHA256-OF-PATH gets a copy with mode and owner, or
+#         the note that nothing stood there. A second call changes nothing.
+# stdout: absent, file, symlink or directory: what was kept, at the first call
+path=$1
+clean "$path"
+key=$(printf '%s' "$path" | sha256sum)
+kept=$HARDWAY_STATE/prior/${key%% *}
+if [ -s "$kept/kind" ]; then
+	cat "$kept/kind"
+	exit 0
+fi
+mkdir -p -m 0700 -- "$HARDWAY_STATE/prior"
+rm -rf -- "$kept.new" "$kept"
+mkdir -m 0700 -- "$kept.new"
+found=$(kind "$path")
+case $found in
+file | symlink) cp -a -- "$path" "$kept.new/copy" ;;
+directory) stat -c '%a %u %g' -- "$path" >"$kept.new/copy" ;;
+absent) ;;
+*) die 1 "$path is neither a file, a link nor a directory" ;;
+esac
+printf '%s\n' "$path" >"$kept.new/path"
+printf '%s\n' "$found" >"$kept.new/kind"
+[ "$found" = symlink ] || [ "$found" = absent ] || sync -- "$kept.new/copy"
+sync -- "$kept.new/kind" "$kept.new"
+mv -T -- "$kept.new" "$kept"
+sync -- "$HARDWAY_STATE/prior"
+printf '%s\n' "$found"

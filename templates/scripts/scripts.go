@@ -1,0 +1,63 @@
+// Package scripts holds the constant shell scripts that hardway runs on hosts.
+//
+// Each is POSIX sh for dash, coreutils, findutils and util-linux, and says in its
+// head what it takes, does and answers. They never change at run time: values
+// reach them as arguments and standard input. The package must never know what a
+// script is used for, or how it gets to a host.
+package scripts
+
+import (
+	"embed"
+	"slices"
+	"strings"
+)
+
+//go:embed *.sh
+var files embed.FS
+
+// The two that are not run by name.
+const (
+	prelude = "prelude"
+	loop    = "loop"
+)
+
+// Lookup returns the whole text of a script, its prelude included, by its file's
+// name without ".sh".
+func Lookup(name string) (string, bool) {
+	if name == prelude || name == loop {
+		return "", false
+	}
+	body, err := files.ReadFile(name + ".sh")
+	if err != nil {
+		return "", false
+	}
+	return text(prelude) + string(body), true
+}
+
+// Loop returns the text of the framed loop, which the bootstrap on a channel
+// reads and evaluates.
+func Loop() string { return text(loop) }
+
+// Names returns the names that Lookup knows, sorted.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil { // an embedded directory can always be read
+		panic(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".sh"); ok && name != prelude && name != loop {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func text(name string) string {
+	body, err := files.ReadFile(name + ".sh")
+	if err != nil { // the constants above name embedded files
+		panic(err)
+	}
+	return string(body)
+}

@@ -1,0 +1,114 @@
+package units
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ownedKey is a component and one of its flags or fields.
+type ownedKey struct{ component, name string }
+
+// ownedRow says why hardway sets something itself, and what to write instead.
+type ownedRow struct{ instead, reason string }
+
+var ownedFlags = sync.OnceValue(func() map[ownedKey]ownedRow {
+	return ownedTable("tables/owned-flags.tsv", "flag")
+})
+
+var ownedFields = sync.OnceValue(func() map[ownedKey]ownedRow {
+	return ownedTable("tables/owned-fields.tsv", "field")
+})
+
+func ownedTable(path, column string) map[ownedKey]ownedRow {
+	out := map[ownedKey]ownedRow{}
+	for _, r := range mustRows(path, "component", column, "instead", "reason") {
+		out[ownedKey{r[0], r[1]}] = ownedRow{r[2], r[3]}
+	}
+	return out
+}
+
+// Check returns what is wrong with the flags that a user set on a component of
+// a version (of etcd's own for etcd): flags that the version does not know, that
+// hardway owns, that are deprecated, or whose value has not the flag's type.
+// Names are without the leading dashes. The list is in order of flag.
+func Check(component, version string, flags map[string]string) []Problem {
+	if len(flags) == 0 {
+		return nil
+	}
+	table := Flags(component)
+	var problems []Problem
+	if _, err := minorOf(version); err != nil {
+		return []Problem{{Kind: KindBadValue, Message: err.Error() + "."}}
+	}
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if table == nil {
+			problems = append(problems, Problem{Flag: name, Kind: KindUnknown,
+				Message: fmt.Sprintf("%s takes no flags here; what it can do is set in its config.", component)})
+			continue
+		}
+		if p, bad := checkFlag(component, version, name, table); bad {
+			problems = append(problems, p)
+			if !p.Warning() {
+				continue
+			}
+		}
+		row, _ := table.Lookup(name)
+		problems = append(problems, checkFlagValue(component, version, row, flags[name])...)
+	}
+	return sortProblems(problems)
+}
+
+// checkFlag judges the name alone.
+func checkFlag(component, version, name string, table Table) (Problem, bool) {
+	p := Problem{Flag: name}
+	row, known := table.Lookup(name)
+	p.Since, p.Removed, p.Replacement, p.Source = row.Since, row.Removed, row.Replacement, row.Source
+	owned, isOwned := ownedFlags()[ownedKey{component, name}]
+	switch {
+	case !known:
+		p.Kind = KindUnknown
+		p.Suggestion = nearest(strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-"), table.Names(version))
+		p.Message = fmt.Sprintf("%s %s has no flag --%s.", component, version, strings.TrimLeft(name, "-"))
+		if strings.HasPrefix(name, "-") {
+			p.Message += " Write flags without the leading dashes."
+		}
+	case row.Removed != "" && atLeast(version, row.Removed):
+		p.Kind = KindRemoved
+		p.Message = fmt.Sprintf("--%s was removed from %s in %s.", name, component, row.Removed)
+	case !atLeast(version, row.Since):
+		p.Kind = KindNotYet
+		p.Message = fmt.Sprintf("--%s came with %s %s; the cluster runs %s.", name, component, row.Since, version)
+	case isOwned:
+		p.Kind = KindOwned
+		p.Replacement = owned.instead
+		p.Message = fmt.Sprintf("--%s belongs to hardway: %s.", name, owned.reason)
+	case row.Deprecated != "" && atLeast(version, row.Deprecated):
+		p.Kind = KindDeprecated
+		p.Message = fmt.Sprintf("--%s is deprecated since %s %s.", name, component, row.Deprecated)
+	default:
+		return Problem{}, false
+	}
+	return p, true
+}
+
+// checkFlagValue judges the value: its type, and for flags that are lists of
+// names the names.
+func checkFlagValue(component, version string, row Flag, value string) []Problem {
+	if err := checkValue(value); err != nil {
+		return []Problem{{Flag: row.Name, Kind: KindBadValue, Message: err.Error() + "."}}
+	}
+	if want := wrongType(row.Type, value); want != "" {
+		return []Problem{{Flag: row.Name, Kind: KindBadValue, Source: row.Source,
+			Message: fmt.Sprintf("--%s takes %s, not %q.", row.Name, want, value)}}
+	}
+	switch {
+	case row.Name == "feature-gates" && component != ComponentEtcd:
+		return checkGates(version, row.Name, value)
+	case component == ComponentAPIServer && strings.HasSuffix(row.Name, "-admission-plugins"), row.Name == "admission-control":
+		return checkPlugins(version, row.Name, value)
+	}
+	return nil
+}

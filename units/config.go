@@ -1,0 +1,139 @@
+package units
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Merge returns base with over laid on it: objects are merged field by field,
+// lists and values are replaced, and a null removes the field, so that the
+// component's own default holds. Neither argument is changed.
+func Merge(base, over map[string]any) map[string]any {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for name, value := range over {
+		below, isObject := value.(map[string]any)
+		switch {
+		case value == nil:
+			delete(out, name)
+		case isObject:
+			old, _ := out[name].(map[string]any)
+			out[name] = Merge(old, below)
+		default:
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// normalize turns what a configuration language gives into what encoding/json
+// gives: maps, lists, strings, bools, nil and json.Number.
+func normalize(value any) (any, error) {
+	switch v := value.(type) {
+	case nil, bool, string, json.Number:
+		return v, nil
+	case int:
+		return json.Number(fmt.Sprint(v)), nil
+	case int64:
+		return json.Number(fmt.Sprint(v)), nil
+	case float64:
+		if math.IsNaN(v) {
+			return nil, errors.New("a number is not a number")
+		}
+		return normalize(big.NewFloat(v))
+	case *big.Float:
+		if v.IsInf() {
+			return nil, errors.New("a number is infinite")
+		}
+		return json.Number(v.Text('f', -1)), nil
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, item := range v {
+			plain, err := normalize(item)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			out[name] = plain
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			plain, err := normalize(item)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			out[i] = plain
+		}
+		return out, nil
+	case []string:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = item
+		}
+		return out, nil
+	case map[string]string:
+		out := make(map[string]any, len(v))
+		for name, item := range v {
+			out[name] = item
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("a value of type %T cannot stand in a config object", value)
+}
+
+// renderConfig merges the user's fields over the defaults, sets the owned ones,
+// and writes the object with sorted fields. What Check would refuse is refused
+// here too, so that a caller who forgot to ask cannot write a broken object.
+func renderConfig(component, version, apiVersion, kind string, defaults, user, owned map[string]any) (string, error) {
+	for _, p := range CheckConfig(component, version, user) {
+		if !p.Warning() {
+			return "", fmt.Errorf("rendering %s: %s", kind, p.Message)
+		}
+	}
+	if path := firstEmpty(owned); path != "" {
+		return "", fmt.Errorf("rendering %s: no value for %s was given", kind, path)
+	}
+	object := Merge(Merge(defaults, user), owned)
+	object["apiVersion"], object["kind"] = apiVersion, kind
+	plain, err := normalize(object)
+	if err != nil {
+		return "", fmt.Errorf("rendering %s: %w", kind, err)
+	}
+	text, err := yaml.Marshal(plain)
+	if err != nil {
+		return "", fmt.Errorf("rendering %s: %w", kind, err)
+	}
+	return Header + "\n" + string(text), nil
+}
+
+// firstEmpty returns the path of the first empty string or list in the fields
+// that hardway owns: none of them may be left out.
+func firstEmpty(object map[string]any) string {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		switch v := object[name].(type) {
+		case map[string]any:
+			if path := firstEmpty(v); path != "" {
+				return join(name, path)
+			}
+		case string:
+			if v == "" {
+				return name
+			}
+		case []string:
+			if len(v) == 0 {
+				return name
+			}
+		}
+	}
+	return ""
+}
