@@ -6,6 +6,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/desired"
 	"hardway/provision/health"
+	"hardway/provision/state"
 )
 
 // VerifyOptions of a verification.
@@ -29,4 +30,10 @@ func (s *Session) Verify(ctx context.Context, o VerifyOptions) (health.Report, e
 		unreachable[h] = err.Error()
 	}
 	return health.Verify(ctx, spec, s.hosts, unreachable, o.On), nil
+}
+
+// State returns what the state records, without its secrets.
+func (s *Session) State(ctx context.Context) (state.Public, error) {
+	snap, err := s.load(ctx)
+	return snap.Public, err
 }

@@ -71,7 +71,7 @@ func Kubelet(p KubeletParams) (Unit, error) {
 	f.path("kubeconfig", p.Kubeconfig)
 	f.addr("node-ip", p.NodeIP)
 	f.path("root-dir", p.RootDir)
-	f.set("cert-dir", path.Join(p.RootDir, "pki"))
+	f.set("cert-dir", path.Dir(KubeletClientPEM(p.RootDir)))
 	if p.HostnameOverride != "" {
 		f.set("hostname-override", p.HostnameOverride)
 	}
@@ -96,6 +96,13 @@ func Kubelet(p KubeletParams) (Unit, error) {
 	// Without accounting a host with cgroup v1 has no "system container stats".
 	u.CPUAccounting, u.MemoryAccounting = true, true
 	return u, nil
+}
+
+// KubeletClientPEM is where the kubelet keeps its current client certificate
+// and key, in one file, and replaces them as it rotates. Its kubeconfig names
+// this file for both; it is seeded once and not compared later.
+func KubeletClientPEM(rootDir string) string {
+	return path.Join(rootDir, "pki", "kubelet-client-current.pem")
 }
 
 // EffectiveCgroupDriver is the driver that the kubelet will use after the user's

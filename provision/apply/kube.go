@@ -25,7 +25,7 @@ const superAdminConf = "/run/hardway/super-admin.conf"
 const superAdminValidity = 10 * time.Minute
 
 func (r *run) kubectl(h host.Host, k resource.Kubectl, stdin []byte, args ...string) (string, error) {
-	argv := append([]string{k.Path, "--kubeconfig", k.Kubeconfig, "--request-timeout=20s"}, args...)
+	argv := append([]string{k.Path, "--kubeconfig", k.Kubeconfig, "--cache-dir=/dev/null", "--request-timeout=20s"}, args...)
 	res, err := h.Run(r.ctx, host.Script{Name: "exec", Args: argv, Stdin: stdin})
 	return string(res.Stdout), err
 }

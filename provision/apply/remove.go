@@ -93,8 +93,15 @@ func (r *run) removeDirectory(h host.Host, d *resource.Directory, prior state.Pr
 	case d.Purge || d.Data:
 		return h.Remove(r.ctx, host.Remove{Path: d.Path, Recursive: true})
 	}
-	return r.script(h, "rmdir", d.Path)
+	var kept *host.ScriptError
+	if err := r.script(h, "rmdir", d.Path); err != nil && !(errors.As(err, &kept) && kept.Exit == exitNotEmpty) {
+		return err
+	}
+	return nil // what others, or our own components' logs, left in it stays
 }
+
+// exitNotEmpty is how the script rmdir says that it kept a directory.
+const exitNotEmpty = 3
 
 func (r *run) removeUnit(h host.Host, u *resource.Unit, prior state.Prior) error {
 	for _, action := range []host.UnitAction{host.Stop, host.Disable} {

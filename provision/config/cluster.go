@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -105,20 +106,35 @@ type Become struct {
 
 // Secret is a sensitive value. It prints as "(sensitive value)" everywhere;
 // Reveal is the only way to the text.
-type Secret struct{ text string }
+type Secret struct {
+	// text is a pointer so that printing a struct with a Secret in an unexported
+	// field, where fmt calls no methods, shows an address.
+	text *string
+}
 
 // NewSecret wraps a sensitive text.
-func NewSecret(s string) Secret { return Secret{s} }
+func NewSecret(s string) Secret { return Secret{&s} }
 
 // Reveal returns the text.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsSet reports whether there is a text at all.
-func (s Secret) IsSet() bool { return s.text != "" }
+func (s Secret) IsSet() bool { return s.Reveal() != "" }
 
-func (s Secret) String() string               { return "(sensitive value)" }
-func (s Secret) GoString() string             { return "(sensitive value)" }
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"(sensitive value)"`), nil }
+const hidden = "(sensitive value)"
+
+func (s Secret) String() string               { return hidden }
+func (s Secret) GoString() string             { return hidden }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Format implements fmt.Formatter: no verb shows the text.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, hidden) }
 
 // Component is what a user may set on a component: command-line flags and
 // fields of its config object, with the place each was written.
@@ -136,7 +152,7 @@ type API struct {
 	Range     hcl.Range
 	Host      string // DNS name or address; the first master's address unless set
 	HostRange hcl.Range
-	Port      int    // 6443 unless set
+	Port      int // 6443 unless set
 	ExtraSANs []string
 }
 

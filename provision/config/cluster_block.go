@@ -75,8 +75,7 @@ func (l *loader) apiHost(rng hcl.Range) cty.Value {
 	if v, ok := l.single("api", "host", cty.String); ok {
 		return v
 	}
-	l.scope.hostValues("master", rng)
-	if masters := l.resolveHosts("master"); len(masters) > 0 && masters[0].address.IsValid() {
+	if masters := l.resolveHosts("master", rng); len(masters) > 0 && masters[0].address.IsValid() {
 		return cty.StringVal(masters[0].address.String())
 	}
 	return cty.UnknownVal(cty.String)

@@ -20,6 +20,9 @@ const maxDiagnostics = 100
 // withheld replaces the detail of a diagnostic that a sensitive value took part in.
 const withheld = "The details are withheld, because a sensitive value takes part in this expression."
 
+// unknownCall is HCL's summary of a call to a function that there is not.
+const unknownCall = "Call to unknown function"
+
 // collector gathers diagnostics. It drops repetitions, since a block with
 // for_each is evaluated once for every host and would complain as often.
 type collector struct {
@@ -101,7 +104,7 @@ func sanitize(d *hcl.Diagnostic) *hcl.Diagnostic {
 	if d.Expression == nil || d.EvalContext == nil {
 		return &out
 	}
-	if call, ok := d.Expression.(*hclsyntax.FunctionCallExpr); ok && d.Summary == "Call to unknown function" {
+	if call, ok := d.Expression.(*hclsyntax.FunctionCallExpr); ok && d.Summary == unknownCall {
 		out.Detail = unknownFunction(call.Name, d.EvalContext)
 		return &out
 	}
@@ -113,6 +116,23 @@ func sanitize(d *hcl.Diagnostic) *hcl.Diagnostic {
 		out.Detail += "\n\nWith " + with + "."
 	}
 	return &out
+}
+
+// addEvaluation reports what went wrong in evaluating a whole expression. It is
+// looked at as a whole, because a for expression hands the elements of a
+// sensitive collection to its parts without their marks.
+func (l *loader) addEvaluation(expr hcl.Expression, ctx *hcl.EvalContext, diags hcl.Diagnostics) {
+	if len(diags) > 0 && sensitiveExpr(expr, ctx) {
+		for i, d := range diags {
+			if d.Summary == unknownCall { // says no more than the name, which is source text
+				continue
+			}
+			c := *d
+			c.Detail, c.Expression, c.EvalContext = withheld, nil, nil
+			diags[i] = &c
+		}
+	}
+	l.diags.add(diags...)
 }
 
 // sensitiveExpr reports whether a sensitive value takes part in an expression.

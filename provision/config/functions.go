@@ -39,7 +39,7 @@ func (l *loader) pureFunctions() map[string]function.Function {
 
 		"chunklist": stdlib.ChunklistFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
 		"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
-		"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "index": stdlib.IndexFunc, "keys": stdlib.KeysFunc,
+		"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "index": indexFunc(), "keys": stdlib.KeysFunc,
 		"length": lengthFunc(), "lookup": stdlib.LookupFunc, "merge": stdlib.MergeFunc, "range": stdlib.RangeFunc,
 		"reverse": stdlib.ReverseListFunc, "setintersection": stdlib.SetIntersectionFunc, "setproduct": stdlib.SetProductFunc,
 		"setsubtract": stdlib.SetSubtractFunc, "setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc,
@@ -137,6 +137,27 @@ func lengthFunc() function.Function {
 				return cty.NumberIntVal(int64(v.LengthInt())), nil
 			}
 			return cty.NilVal, function.NewArgErrorf(0, "a string, list, set, map, tuple or object is wanted")
+		},
+	})
+}
+
+// indexFunc finds the position of a value in a list, as in Terraform.
+func indexFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
+		Type:   function.StaticReturnType(cty.Number),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
+				return cty.NilVal, function.NewArgErrorf(0, "a list or tuple is wanted")
+			}
+			for it := args[0].ElementIterator(); it.Next(); {
+				i, v := it.Element()
+				equal, err := stdlib.Equal(v, args[1])
+				if err == nil && equal.IsKnown() && equal.True() {
+					return i, nil
+				}
+			}
+			return cty.NilVal, errors.New("the value is not in the list")
 		},
 	})
 }

@@ -30,9 +30,9 @@ type hostDecl struct {
 }
 
 // resolveHosts expands the blocks of one role, once; the result is in order of
-// name.
-func (l *loader) resolveHosts(role string) []*hostDecl {
-	l.scope.hostValues(role, hcl.Range{})
+// name. rng is where they are asked for.
+func (l *loader) resolveHosts(role string, rng hcl.Range) []*hostDecl {
+	l.scope.hostValues(role, rng)
 	var out []*hostDecl
 	for _, h := range l.hosts {
 		if string(h.role) == role {
@@ -145,7 +145,7 @@ func (h *hostDecl) title() string { return addr.Host{Role: h.role, Name: h.name}
 // settings and components.
 func (l *loader) readHosts(c *Cluster, defaults sshSettings, wide map[string]layer) {
 	for _, role := range []string{"master", "node"} {
-		for _, h := range l.resolveHosts(role) {
+		for _, h := range l.resolveHosts(role, c.Range) {
 			c.Hosts = append(c.Hosts, l.readHost(h, defaults, wide))
 		}
 	}

@@ -75,7 +75,10 @@ func (s *scan) token(tokens hclsyntax.Tokens, i int) *hcl.Diagnostic {
 	case hclsyntax.TokenOParen:
 		return s.push(tok, frame{closer: hclsyntax.TokenCParen})
 	case hclsyntax.TokenOBrack:
-		top.chain++ // an index is a step of the expression before it
+		// An index is a step of the expression before it.
+		if d := top.link(tok); d != nil {
+			return d
+		}
 		return s.push(tok, frame{closer: hclsyntax.TokenCBrack})
 	case hclsyntax.TokenOQuote:
 		return s.push(tok, frame{closer: hclsyntax.TokenCQuote})
@@ -104,10 +107,16 @@ func (s *scan) token(tokens hclsyntax.Tokens, i int) *hcl.Diagnostic {
 		hclsyntax.TokenLessThan, hclsyntax.TokenLessThanEq, hclsyntax.TokenGreaterThan, hclsyntax.TokenGreaterThanEq,
 		hclsyntax.TokenAnd, hclsyntax.TokenOr:
 		s.operator = true
-		if top.chain++; top.chain > maxChain {
-			return errorAt(tok.Range, "Expression too long",
-				"This expression has more than %d operators in a row. Split it up with locals.", maxChain)
-		}
+		return top.link(tok)
+	}
+	return nil
+}
+
+// link counts one more operator or step of the expression.
+func (f *frame) link(tok hclsyntax.Token) *hcl.Diagnostic {
+	if f.chain++; f.chain > maxChain {
+		return errorAt(tok.Range, "Expression too long",
+			"This expression has more than %d operators in a row. Split it up with locals.", maxChain)
 	}
 	return nil
 }

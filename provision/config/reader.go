@@ -45,7 +45,7 @@ func (r reader) raw(name string) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	v, diags := a.Expr.Value(r.ctx)
-	r.l.diags.add(diags...)
+	r.l.addEvaluation(a.Expr, r.ctx, diags)
 	if diags.HasErrors() || v.IsNull() {
 		return cty.NilVal, false
 	}

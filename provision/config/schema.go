@@ -107,7 +107,7 @@ func hostSchema() schema {
 	s := schema{
 		attributes: []string{"for_each", "address", "arch", "labels", "taints"},
 		blocks:     []childBlock{{name: "ssh"}, {name: "runtime", label: "kind"}, {name: "containerd"}},
-		later:      []string{"max_unavailable", "lifecycle", "arch"},
+		later:      []string{"max_unavailable", "lifecycle"},
 		instead: map[string]string{
 			"count":     `Use for_each = toset(["n1", "n2"]) or a map of names to addresses: with a count, removing one host would renumber the others.`,
 			"name":      "A host's name is its block's label or, with for_each, each.key.",

@@ -38,7 +38,7 @@ func newScope(l *loader, vars map[string]cty.Value) *scope {
 func (s *scope) eval(expr hcl.Expression, extra map[string]cty.Value) (v cty.Value, known bool) {
 	ctx := s.context(expr.Variables(), extra, nil)
 	v, diags := expr.Value(ctx)
-	s.l.diags.add(diags...)
+	s.l.addEvaluation(expr, ctx, diags)
 	if diags.HasErrors() {
 		return cty.DynamicVal, false
 	}

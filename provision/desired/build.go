@@ -166,7 +166,7 @@ func (hb *hostBuilder) plain(p string) addr.Address {
 // system are directories that every Linux has; hardway neither makes nor removes them.
 var system = map[string]bool{
 	"/": true, "/etc": true, "/etc/systemd/system": true, "/etc/sysctl.d": true, "/etc/modules-load.d": true,
-	"/usr": true, "/usr/local": true, "/usr/local/bin": true, "/usr/bin": true, "/opt": true,
+	"/usr": true, "/usr/libexec": true, "/usr/local": true, "/usr/local/bin": true, "/usr/bin": true, "/opt": true,
 	"/var": true, "/var/lib": true, "/var/log": true, "/run": true, "/mnt": true, "/srv": true, "/home": true, "/root": true,
 }
 

@@ -8,6 +8,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/resource"
 	"hardway/templates"
+	"hardway/units"
 )
 
 // machine adds what is done to the machine itself and returns what a component
@@ -36,6 +37,9 @@ func (hb *hostBuilder) machine() []addr.Address {
 	}
 	if m.ManageSysctl {
 		want := templates.DefaultSysctls()
+		// The kubelet sets these at its start anyway; as resources they are shown
+		// in the plan, and destroy puts back what was there before.
+		maps.Copy(want, units.KubeletSysctls())
 		maps.Copy(want, m.Sysctl)
 		for _, key := range sortedKeys(want) {
 			deps = append(deps, hb.add(hb.at, key, resource.Spec{Sysctl: &resource.Sysctl{Key: key, Value: want[key]}}, loaded...))

@@ -39,9 +39,11 @@ func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	config := hb.file(templates.ContainerdPath, 0o644, text)
 	// Another installation may have used the directory before: only what was
 	// empty or absent when hardway came is emptied by destroy.
-	data := hb.dir(hb.lay.data("containerd"), resource.Directory{Meta: resource.Root(0o710), Purge: true})
+	data := hb.dir(hb.lay.data("containerd"), resource.Directory{Meta: resource.Root(0o700), Purge: true})
 	u, err := units.Containerd(units.ContainerdParams{Bin: hb.cfg.Directories.Bin, ConfigFile: templates.ContainerdPath})
 	deps := slices.Concat(machine, bins, []addr.Address{config, data})
+	// containerd makes it at its first start, for programs that come in images.
+	deps = append(deps, hb.dir("/opt/containerd", resource.Directory{Meta: resource.Root(0o711), Purge: true}))
 	daemon := hb.component(units.ComponentContainerd, u, err, inputs, nil, deps...)
 
 	wait := []addr.Address{daemon}
@@ -137,7 +139,9 @@ func (hb *hostBuilder) kubelet(trust trusted, deps []addr.Address) {
 	_, conf := hb.kubeconfig("kubelet.conf", "system:node:"+hb.h.Name, hb.apiServer(), current, current)
 	serving := hb.leaf(certs.LeafKubeletServing, servedAt("10250"))
 	u, err := units.Kubelet(p)
-	deps = append(deps, bin, root, config, client, conf, serving, trust.kubernetes)
+	// The kubelet makes it at its first start, and looks there for volume plugins.
+	plugins := hb.dir("/usr/libexec/kubernetes", resource.Directory{Meta: resource.Root(0o755), Purge: true})
+	deps = append(deps, bin, root, plugins, config, client, conf, serving, trust.kubernetes)
 	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
 		[]resource.Command{
 			{Script: "pods-stop", Args: []string{hb.lay.bin("ctr"), templates.ContainerdSocket}},

@@ -113,5 +113,6 @@ func clean(s string) string {
 		return string(line)
 	}
 	head := lineLimit / 3
-	return string(line[:head]) + " … " + string(line[len(line)-(lineLimit-head-3):])
+	tail := len(line) - (lineLimit - head - 3)
+	return strings.TrimSpace(string(line[:head])) + " … " + strings.TrimSpace(string(line[tail:]))
 }

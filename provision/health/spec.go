@@ -37,7 +37,11 @@ type NodeSpec struct {
 
 // Smoke describes the smoke test; with an empty Image it is skipped.
 type Smoke struct {
-	Image     string // with the command line of agnhost's netexec
-	Namespace string // made for the test and removed after it
-	Timeout   time.Duration
+	Image string // with the command line of agnhost's netexec
+	// Namespace is the beginning of the name of the namespace that is made for the
+	// test and removed after it; a random suffix follows. Empty: hardway-smoke.
+	Namespace string
+	// Timeout is for the pods to become Ready; zero: two minutes. What is asked of
+	// them then, and the removal, have bounds of their own.
+	Timeout time.Duration
 }

@@ -108,9 +108,9 @@ watch() {
 	trap '' TERM HUP INT PIPE
 	last='' missed=0
 	while sleep "$tick" >/dev/null 2>&1 <&-; do
+		[ -e "$s/beat" ] || break
 		beat=
-		[ ! -e "$s/beat" ] || read -r beat <"$s/beat"
-		[ -n "$beat" ] || break
+		read -r beat <"$s/beat" # empty while it is being written, which is a beat too
 		if [ "$beat" = "$last" ]; then missed=$((missed + 1)); else missed=0 last=$beat; fi
 		[ "$missed" -le "$misses" ] || break
 		printf . >&2 || break

@@ -61,15 +61,19 @@ apply goes on from there.`,
 			} else {
 				changed, err = c.run(cmd.Context())
 			}
-			if err != nil || f.json || c.mode == plan.Destroy {
-				return err // with --json the outputs stand among the events
+			switch verify = verify && changed; {
+			case err != nil || c.mode == plan.Destroy:
+				return err
+			case f.json && verify: // stdout has the events, the outputs among them
+				return a.verify(cmd.Context(), s, true, false, a.env.Stderr)
+			case f.json:
+				return nil
 			}
-			return a.afterApply(cmd.Context(), s, changed && verify)
+			return a.afterApply(cmd.Context(), s, verify)
 		},
 	}
 	f.registerRun(cmd)
 	f.registerPlan(cmd)
-	cmd.Flags().BoolVar(&f.destroyData, "destroy-data", false, "with --destroy: remove etcd's data too")
 	cmd.Flags().BoolVar(&auto, "auto-approve", false, "do not ask")
 	cmd.Flags().BoolVar(&verify, "verify", true, "verify the cluster after a change; --verify=false leaves it out")
 	cmd.Flags().BoolVar(&f.json, "json", false, "write events as JSON lines, as Terraform names them; needs --auto-approve or a PLAN")
@@ -101,7 +105,7 @@ func (a *app) afterApply(ctx context.Context, s Session, verify bool) error {
 	var unhealthy error
 	if verify {
 		a.say("\n")
-		unhealthy = a.verify(ctx, s, true, false)
+		unhealthy = a.verify(ctx, s, true, false, a.env.Stdout)
 	}
 	var err error
 	if outputs := s.Config().Outputs; len(outputs) > 0 {

@@ -139,7 +139,7 @@ func nearest(word string, known []string) string {
 		if strings.HasPrefix(name, word) && len(word) >= 3 {
 			d = 1
 		}
-		if d <= max(1, len(name)/3) {
+		if limit := max(min(len(name)/2, 2), len(name)/3); d <= limit {
 			best = append(best, candidate{name, d})
 		}
 	}

@@ -119,13 +119,23 @@ func (a *app) exit(err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if code, ok := errors.AsType[exitCode](err); ok {
-		return int(code)
+	code := 0
+	told := 0
+	for _, e := range view.Split(err) {
+		if c, ok := errors.AsType[exitCode](e); ok {
+			code = max(code, int(c))
+			continue
+		}
+		if told++; told > 1 {
+			a.say("\n")
+		}
+		files, _ := errors.AsType[*configError](e)
+		_ = view.Error(a.env.Stderr, explain(e), files.sources(), a.style(a.env.Stderr)) // nobody left to tell
 	}
-	var files *configError
-	errors.As(err, &files)
-	_ = view.Error(a.env.Stderr, explain(err), files.sources(), a.style(a.env.Stderr))
-	return ExitError
+	if told > 0 {
+		return ExitError
+	}
+	return code
 }
 
 // exitCode ends a command whose output has said everything already.

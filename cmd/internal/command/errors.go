@@ -36,6 +36,12 @@ func (e *configError) sources() view.Files {
 // explain turns the errors that have a known way out into Problems that name
 // it. Everything else is told as it is.
 func explain(err error) error {
+	if list := view.Split(err); len(list) != 1 {
+		for i := range list {
+			list[i] = explain(list[i])
+		}
+		return errors.Join(list...)
+	}
 	if _, ok := errors.AsType[hcl.Diagnostics](err); ok {
 		return err
 	}

@@ -40,6 +40,7 @@ func (f *planFlags) registerPlan(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.targets, "target", nil, "plan only for this `address` and what it depends on; may be repeated")
 	cmd.Flags().StringArrayVar(&f.replace, "replace", nil, "make the resource with this `address` anew; may be repeated")
 	cmd.Flags().BoolVar(&f.destroy, "destroy", false, "plan to remove everything that hardway made")
+	cmd.Flags().BoolVar(&f.destroyData, "destroy-data", false, "with --destroy: remove etcd's data too")
 }
 
 func (f *planFlags) open(a *app) (Session, error) {
@@ -60,6 +61,9 @@ func (f *planFlags) options() (provision.PlanOptions, error) {
 	replace, err := addresses("replace", f.replace)
 	if err != nil {
 		return provision.PlanOptions{}, err
+	}
+	if f.destroyData && !f.destroy {
+		return provision.PlanOptions{}, &view.Problem{Summary: "--destroy-data goes with --destroy"}
 	}
 	if f.destroy && len(replace) > 0 {
 		return provision.PlanOptions{}, &view.Problem{Summary: "--destroy and --replace exclude each other"}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"io"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ Exits with 1 when anything is not healthy or could not be asked.`,
 				return err
 			}
 			defer closeInto(&err, s)
-			return a.verify(cmd.Context(), s, smoke, f.json)
+			return a.verify(cmd.Context(), s, smoke, f.json, a.env.Stdout)
 		},
 	}
 	f.register(cmd)
@@ -43,8 +44,9 @@ Exits with 1 when anything is not healthy or could not be asked.`,
 	return cmd
 }
 
-// verify runs a verification and shows the report; not healthy is exit code 1.
-func (a *app) verify(ctx context.Context, s Session, smoke, json bool) error {
+// verify runs a verification and writes the report to w; not healthy is exit
+// code 1.
+func (a *app) verify(ctx context.Context, s Session, smoke, json bool, w io.Writer) error {
 	line := a.status()
 	var mu sync.Mutex
 	done := 0
@@ -60,9 +62,9 @@ func (a *app) verify(ctx context.Context, s Session, smoke, json bool) error {
 		return err
 	}
 	if json {
-		err = view.ReportJSON(a.env.Stdout, r)
+		err = view.ReportJSON(w, r)
 	} else {
-		err = view.Report(a.env.Stdout, r, a.style(a.env.Stdout))
+		err = view.Report(w, r, a.style(w))
 	}
 	if err == nil && !r.Healthy {
 		err = exitCode(ExitError)

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hcled"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Files are the sources that diagnostics can quote, by the name in their
@@ -61,10 +61,24 @@ func place(at *hcl.Range, files Files) string {
 	return text + ":\n"
 }
 
-// contextOf names the block around a place.
+// contextOf names the outermost block around a place: `node "n1"`.
 func contextOf(at *hcl.Range, files Files) string {
-	if f := files[at.Filename]; f != nil && f.Nav != nil {
-		return hcled.ContextString(f, at.Start.Byte)
+	f := files[at.Filename]
+	if f == nil {
+		return ""
+	}
+	body, ok := f.Body.(*hclsyntax.Body)
+	if !ok || body == nil {
+		return ""
+	}
+	for _, b := range body.Blocks {
+		if b.OpenBraceRange.End.Byte <= at.Start.Byte && at.Start.Byte < b.CloseBraceRange.End.Byte {
+			name := b.Type
+			for _, l := range b.Labels {
+				name += " " + quote(l)
+			}
+			return name
+		}
 	}
 	return ""
 }

@@ -68,7 +68,7 @@ func DiagnosticsJSON(w io.Writer, diags hcl.Diagnostics, files Files) error {
 // ErrorDiagnostics turns any error into diagnostics, for JSON output.
 func ErrorDiagnostics(err error, files Files) []Diagnostic {
 	var out []Diagnostic
-	for _, e := range members(err) {
+	for _, e := range Split(err) {
 		var diags hcl.Diagnostics
 		if errors.As(e, &diags) {
 			for _, d := range diags {

@@ -3,6 +3,7 @@ package view
 import (
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -28,15 +29,18 @@ func (p *Problem) Error() string {
 
 func (p *Problem) Unwrap() error { return p.Err }
 
-// members takes a joined error apart; any other error is its own only member.
-func members(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
-		return []error{err} // fmt.Errorf with several %w has words of its own
+// Split takes an error that errors.Join made apart. No error has no members; any
+// other error, also one that has causes and words of its own, is its only member.
+func Split(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if reflect.TypeOf(err) != reflect.TypeOf(errors.Join(io.EOF)) {
+		return []error{err}
 	}
 	var out []error
-	for _, e := range joined.Unwrap() {
-		out = append(out, members(e)...)
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		out = append(out, Split(e)...)
 	}
 	return out
 }
@@ -56,7 +60,7 @@ func problemOf(err error) *Problem {
 // It is the only place that does.
 func Error(w io.Writer, err error, files Files, s Style) error {
 	var b strings.Builder
-	for i, e := range members(err) {
+	for i, e := range Split(err) {
 		if i > 0 {
 			b.WriteString("\n")
 		}
@@ -80,17 +84,6 @@ func problemText(p *Problem, s Style) string {
 		}
 	}
 	return text
-}
-
-// Warn writes a warning that belongs to no place in the configuration.
-func Warn(w io.Writer, summary, detail string, s Style) error {
-	c := s.palette()
-	text := c.bold(c.yellow("Warning:")) + " " + c.bold(wrap(EscapeBlock(summary), s.Width-9, "  ")) + "\n"
-	if detail != "" {
-		text += "\n" + paragraphs(EscapeBlock(detail), s.Width) + "\n"
-	}
-	_, err := io.WriteString(w, text)
-	return err
 }
 
 // Question writes what is asked and what an answer means, and leaves the cursor

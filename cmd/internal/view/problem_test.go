@@ -31,9 +31,7 @@ func TestErrorGolden(t *testing.T) {
 	if err := Error(&b, locked, nil, Style{Width: 60, Color: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Warn(&b, "Something is off", "It has been off since the day before yesterday, and nobody knows why.", Style{Width: 40, Color: true}); err != nil {
-		t.Fatal(err)
-	}
+	b.WriteString(Question("Do you want to perform these actions?", "One.\nTwo, which is a long sentence that must be wrapped.", Style{Width: 40, Color: true}))
 	golden(t, "problem/color.txt", b.String())
 }
 

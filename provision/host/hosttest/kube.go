@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"sigs.k8s.io/yaml"
 
@@ -17,29 +16,28 @@ import (
 // while kube-apiserver.service is active on one of them; a machine with an active
 // kubelet.service has a Ready Node by its name.
 type Cluster struct {
-	mu        sync.Mutex
 	objects   map[string]map[string]any // by objectKey
 	machines  []*Machine
 	forbidden string
 }
 
-// Join puts the machines into one cluster, that of the first.
+// Join puts the machines into one cluster, that of the first. It comes before any
+// operation on them.
 func Join(first *Machine, others ...*Machine) {
 	for _, m := range others {
-		m.mu.Lock()
-		m.kube = first.kube
-		m.mu.Unlock()
+		m.mu, m.kube = first.mu, first.kube
 		first.kube.machines = append(first.kube.machines, m)
 	}
 }
 
 // Forbid makes the API answer, but refuse everything with this message; an empty
 // one ends that.
-func (m *Machine) Forbid(message string) { m.kube.forbidden = message }
+func (m *Machine) Forbid(message string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kube.forbidden = message
+}
 
-// up and register read the units of all machines without their locks: the one
-// whose operation is under way holds its own, and operations of a test on several
-// machines of one cluster at the same time must not ask for the API.
 func (c *Cluster) up() bool {
 	return slices.ContainsFunc(c.machines, func(m *Machine) bool { return m.active("kube-apiserver.service") })
 }
@@ -143,8 +141,6 @@ func (m *Machine) Kubectl(args []string, stdin []byte) host.Result {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.kube
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	fail := func(text string) host.Result { return host.Result{Exit: 1, Stderr: []byte(text + "\n")} }
 	if !c.up() {
 		return fail("The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?")
@@ -203,10 +199,11 @@ func (c *Cluster) apply(stdin []byte, namespace string) host.Result {
 		if kind == "" || name == "" {
 			return host.Result{Exit: 1, Stderr: []byte("error: an object needs a kind and a name")}
 		}
+		in := namespace
 		if ns, _ := meta["namespace"].(string); ns != "" {
-			namespace = ns
+			in = ns
 		}
-		key := objectKey(kind, namespace, name)
+		key := objectKey(kind, in, name)
 		if c.objects[key] == nil {
 			c.objects[key] = map[string]any{}
 		}

@@ -23,7 +23,7 @@ import (
 type Machine struct {
 	Name string // also its hostname, and the name of its Node
 
-	mu      sync.Mutex
+	mu      *sync.Mutex       // one for all machines of a cluster
 	system  facts.Observation // what an observation says of the machine itself
 	files   map[string]*File
 	units   map[string]*unit
@@ -73,7 +73,7 @@ type ScriptFunc func(m *Machine, args []string, stdin []byte) (host.Result, erro
 // /etc/systemd/system, and its own one-machine Cluster.
 func NewMachine(name string) *Machine {
 	m := &Machine{
-		Name: name, files: map[string]*File{}, units: map[string]*unit{}, units0: map[string]string{},
+		Name: name, mu: new(sync.Mutex), files: map[string]*File{}, units: map[string]*unit{}, units0: map[string]string{},
 		sysctls: map[string]string{
 			"net.ipv4.ip_forward": "0", "net.bridge.bridge-nf-call-iptables": "0", "net.bridge.bridge-nf-call-ip6tables": "0",
 			"kernel.panic": "0", "kernel.panic_on_oops": "0", "vm.overcommit_memory": "0", "vm.panic_on_oom": "0",

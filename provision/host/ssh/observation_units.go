@@ -50,7 +50,9 @@ func parseUnit(block string, inputs map[string]string) (facts.Unit, error) {
 		case "FragmentPath":
 			u.Fragment = value
 		case "DropInPaths":
-			u.DropIns = strings.Fields(value)
+			if value != "" {
+				u.DropIns = strings.Fields(value)
+			}
 		case "MainPID":
 			u.PID, err = strconv.Atoi(value)
 		case "NRestarts":

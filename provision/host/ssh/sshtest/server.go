@@ -155,9 +155,14 @@ func (s *Server) WriteKnownHosts(t testing.TB, text string) string {
 	return file.Name()
 }
 
-// KeyFile writes the user's private key, as OpenSSH would keep it, and returns its path.
-func KeyFile(t testing.TB, key ed25519.PrivateKey, passphrase string) string {
+// NewKeyFile writes a new private key, encrypted if there is a passphrase, and
+// returns its path.
+func NewKeyFile(t testing.TB, passphrase string) string {
 	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	block, err := ssh.MarshalPrivateKey(key, "")
 	if passphrase != "" {
 		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))

@@ -1,0 +1,237 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCluster takes the lab from bare hosts to a verified cluster, through
+// drift, an interrupted change, another proxy mode and a renewal, and back to
+// bare hosts. The steps build on each other, so the first failure ends it.
+func TestCluster(t *testing.T) {
+	l := newLab(t)
+	t.Cleanup(func() {
+		if !t.Failed() {
+			l.script("down")
+		}
+	})
+	bare := l.snapshot()
+	for _, step := range []struct {
+		name string
+		run  func(*lab)
+	}{
+		{"init", testInit},
+		{"bad input changes nothing", testBadInput},
+		{"plan", testPlan},
+		{"apply", testApply},
+		{"verify", testVerify},
+		{"kubeconfig", testKubeconfig},
+		{"drift", testDrift},
+		{"killed apply resumes", testKilled},
+		{"nftables", testNftables},
+		{"certificates", testCertificates},
+		{"secrets", testSecrets},
+	} {
+		ok := t.Run(step.name, func(t *testing.T) {
+			sub := *l
+			sub.t = t
+			step.run(&sub)
+		})
+		if !ok {
+			t.FailNow()
+		}
+	}
+	t.Run("destroy", func(t *testing.T) {
+		l.t = t
+		l.must(0, "destroy", "--destroy-data", "--auto-approve")
+		l.same("after destroy", bare, l.snapshot())
+		if r := l.must(0, "destroy", "--destroy-data", "--auto-approve"); !strings.Contains(r.all(), "No changes") {
+			t.Errorf("a second destroy finds something to do:\n%s", tail(r.all(), 2000))
+		}
+	})
+	l.t = t
+}
+
+func testInit(l *lab) {
+	l.must(0, "validate")
+	l.must(0, "init")
+	if r := l.must(0, "init"); strings.Contains(r.all(), "re-pinned") {
+		l.t.Errorf("a second init pins anew:\n%s", r.all())
+	}
+}
+
+func testPlan(l *lab) {
+	before := l.snapshot()
+	r := l.must(2, "plan", "--detailed-exitcode")
+	for _, want := range []string{"Plan: ", " to add, 0 to change, 0 to destroy.", `node["n1"].unit["kubelet"]`} {
+		if !strings.Contains(r.out, want) {
+			l.t.Errorf("the plan does not say %q", want)
+		}
+	}
+	l.same("after plan", before, l.snapshot())
+}
+
+func testApply(l *lab) {
+	l.must(0, "apply", "--auto-approve")
+	l.noChanges()
+}
+
+// noChanges wants a plan that finds nothing to do.
+func (l *lab) noChanges() {
+	l.t.Helper()
+	if r := l.must(0, "plan", "--detailed-exitcode"); !strings.Contains(r.out, "No changes.") {
+		l.t.Errorf("plan does not say that there are no changes:\n%s", tail(r.out, 2000))
+	}
+}
+
+func testVerify(l *lab) {
+	r := l.must(0, "verify", "--json")
+	var report struct {
+		Healthy bool `json:"healthy"`
+		Nodes   []struct {
+			Name  string `json:"name"`
+			Ready bool   `json:"ready"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal([]byte(r.out), &report); err != nil {
+		l.t.Fatalf("verify --json: %v\n%s", err, tail(r.out, 2000))
+	}
+	if !report.Healthy || len(report.Nodes) != 3 {
+		l.t.Errorf("not healthy, or not three nodes: %s", tail(r.out, 4000))
+	}
+}
+
+func testKubeconfig(l *lab) {
+	conf := filepath.Join(l.t.TempDir(), "admin.conf")
+	l.must(0, "kubeconfig", "--out", conf)
+	if info, err := os.Stat(conf); err != nil || info.Mode().Perm() != 0o600 {
+		l.t.Fatalf("the kubeconfig: %v, %v", info, err)
+	}
+	kubectl := filepath.Join(os.Getenv("HOME"), ".cache/hardway/mirror/v1.37.1/bin/linux/amd64/kubectl")
+	out, err := exec.Command(kubectl, "--kubeconfig", conf, "get", "nodes", "-o", "name").CombinedOutput()
+	if err != nil || strings.Count(string(out), "node/") != 3 {
+		l.t.Errorf("kubectl get nodes: %v\n%s", err, out)
+	}
+}
+
+// testDrift changes things behind hardway's back, one of each kind, and wants
+// the plan to name them and the apply to mend them.
+func testDrift(l *lab) {
+	l.on("n1", "sed -i 's/kubelet.conf/kubelet.cnf/' /etc/systemd/system/kubelet.service")
+	l.on("n1", "chmod 0644 /etc/kubernetes/kubelet.conf")
+	l.on("n2", "systemctl disable --now kube-proxy")
+	l.on("n2", "sysctl -w net.ipv4.ip_forward=0")
+	l.on("m1", "sed -i '/n2/d' /etc/kubernetes/audit-policy.yaml; echo '# edited' >> /etc/kubernetes/audit-policy.yaml")
+	l.on("m1", "kubectl --kubeconfig /etc/kubernetes/admin.conf label node n1 node-role.kubernetes.io/worker-")
+	r := l.must(2, "plan", "--detailed-exitcode")
+	for _, want := range []string{
+		`node["n1"].unit["kubelet"]`, `node["n1"].file["/etc/kubernetes/kubelet.conf"]`, `node["n2"].unit["kube-proxy"]`,
+		`node["n2"].sysctl["net.ipv4.ip_forward"]`, `master["m1"].file["/etc/kubernetes/audit-policy.yaml"]`, `cluster.node["n1"]`,
+		"# edited", "6 to change",
+	} {
+		if !strings.Contains(r.out, want) {
+			l.t.Errorf("the plan does not say %q:\n%s", want, tail(r.out, 6000))
+		}
+	}
+	l.must(0, "apply", "--auto-approve")
+	l.noChanges()
+}
+
+// testKilled kills hardway in the middle of a change, at several moments, and
+// wants the next apply to finish: every process runs with the inputs it should.
+func testKilled(l *lab) {
+	l.edit("cluster.hcl", "apiserver", "apiserver") // it is there
+	for i, after := range []time.Duration{300 * time.Millisecond, 900 * time.Millisecond, 2 * time.Second, 4 * time.Second} {
+		verbosity := string(rune('3' + i))
+		if err := os.WriteFile(filepath.Join(l.dir, "change.hcl"), []byte("scheduler {\n  flags = { v = \""+verbosity+"\" }\n}\ncontroller_manager {\n  flags = { v = \""+verbosity+"\" }\n}\n"), 0o644); err != nil {
+			l.t.Fatal(err)
+		}
+		cmd := l.command(context.Background(), "apply", "--auto-approve")
+		if err := cmd.Start(); err != nil {
+			l.t.Fatal(err)
+		}
+		// the plan comes first; the kill is to hit the changes behind it
+		time.Sleep(2*time.Second + after)
+		_ = cmd.Process.Signal(syscall.SIGKILL)
+		_ = cmd.Wait()
+		l.must(0, "apply", "--auto-approve")
+		l.noChanges()
+		for _, unit := range []string{"kube-scheduler", "kube-controller-manager"} {
+			if got := l.on("m1", "tr '\\0' ' ' < /proc/$(systemctl show -P MainPID "+unit+")/cmdline"); !strings.Contains(got, "--v="+verbosity) {
+				l.t.Errorf("%s runs without --v=%s: %s", unit, verbosity, got)
+			}
+		}
+	}
+}
+
+func testNftables(l *lab) {
+	l.edit("cluster.hcl", `"iptables"`, `"nftables"`)
+	l.must(0, "apply", "--auto-approve")
+	l.noChanges()
+	if got := l.on("n1", "nft list tables"); !strings.Contains(got, "kube-proxy") {
+		l.t.Errorf("kube-proxy has no table: %s", got)
+	}
+	testVerify(l)
+}
+
+func testCertificates(l *lab) {
+	serials := func() map[string]string {
+		r := l.must(0, "certs", "list", "--json")
+		var list struct {
+			Certificates []struct{ Name, Host, Serial string } `json:"certificates"`
+		}
+		if err := json.Unmarshal([]byte(r.out), &list); err != nil {
+			l.t.Fatalf("certs list --json: %v\n%s", err, tail(r.out, 2000))
+		}
+		out := map[string]string{}
+		for _, c := range list.Certificates {
+			out[c.Host+" "+c.Name] = c.Serial
+		}
+		return out
+	}
+	before := serials()
+	if len(before) < 20 {
+		l.t.Fatalf("only %d certificates are listed", len(before))
+	}
+	r := l.must(0, "certs", "renew", "--auto-approve")
+	after := serials()
+	renewed := 0
+	for name, serial := range before {
+		if after[name] != serial {
+			renewed++
+		}
+	}
+	// all but the three authorities and the three that kubelets renew by themselves
+	if want := len(before) - 6; renewed != want {
+		l.t.Errorf("%d certificates were renewed, want %d\n%s", renewed, want, tail(r.all(), 3000))
+	}
+	l.noChanges()
+	testVerify(l)
+}
+
+// testSecrets looks for private keys where none may be.
+func testSecrets(l *lab) {
+	for _, f := range []string{"hardway.state", "hardway.state.backup", "hardway.lock.hcl"} {
+		b, err := os.ReadFile(filepath.Join(l.dir, f))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if strings.Contains(string(b), "PRIVATE KEY") {
+			l.t.Errorf("%s holds a private key in clear", f)
+		}
+	}
+	for _, h := range names {
+		if got := l.on(h, `grep -rlE 'PRIVATE KEY' /etc/kubernetes /var/lib/kubelet/pki /var/lib/hardway 2>/dev/null | xargs -r stat -c '%a %U %n' | grep -v '^600 root ' || true`); got != "" {
+			l.t.Errorf("%s: keys that are not root's alone:\n%s", h, got)
+		}
+	}
+}
