@@ -30,7 +30,7 @@ func testBadInput(l *lab) {
 		{"unknown attribute", replace("pod_cidr ", "pod_cdir "), "pod_cidr"},
 		{"missing key file", replace(".lab/id_ed25519", ".lab/none"), "cluster.hcl"},
 		{"host bits", replace("10.96.0.0/16", "10.96.0.1/16"), "10.96.0.0/16"},
-		{"overlap with hosts", replace("10.96.0.0/16", "192.168.0.0/16"), "overlap"},
+		{"overlap with hosts", replace("10.96.0.0/16", "192.168.0.0/16"), "Overlapping"},
 		{"duplicate address", replace("192.168.56.22", "192.168.56.21"), "192.168.56.21"},
 		{"flag of no version", string(good) + "\napiserver {\n  flags = { insecure-port = \"8080\" }\n}\n", "insecure-port"},
 		{"proxy mode of no version", replace(`"iptables"`, `"userspace"`), "userspace"},

@@ -88,6 +88,9 @@ func checkFlag(component, version, name string, table Table) (Problem, bool) {
 	case row.Deprecated != "" && atLeast(version, row.Deprecated):
 		p.Kind = KindDeprecated
 		p.Message = fmt.Sprintf("--%s is deprecated since %s %s.", name, component, row.Deprecated)
+		if p.Replacement == "" { // nearly all flags of the kubelet became fields
+			p.Replacement = configAttribute(component)
+		}
 	default:
 		return Problem{}, false
 	}
@@ -111,4 +114,14 @@ func checkFlagValue(component, version string, row Flag, value string) []Problem
 		return checkPlugins(version, row.Name, value)
 	}
 	return nil
+}
+
+// configAttribute is where a user sets the fields of a component's config
+// object; "" when it has none.
+func configAttribute(component string) string {
+	return map[string]string{
+		ComponentKubelet:   "kubelet.config",
+		ComponentKubeProxy: "kube_proxy.config",
+		ComponentScheduler: "scheduler.config",
+	}[component]
 }

@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 		"plugin gone":     {ComponentAPIServer, "1.37.1", "disable-admission-plugins", "PodGroupWorkloadExists", []Problem{{Flag: "disable-admission-plugins", Kind: KindRemoved, Removed: "1.37"}}, "removed in Kubernetes 1.37"},
 		"plugin misspelt": {ComponentAPIServer, "1.37.1", "enable-admission-plugins", "NodeRestrictions", []Problem{{Flag: "enable-admission-plugins", Kind: KindUnknown, Suggestion: "NodeRestriction"}}, ""},
 		"gate":            {ComponentAPIServer, "1.37.1", "feature-gates", "kube:AllAlpha=true,ContextualLogging=false", nil, ""},
-		"gate of nobody":  {ComponentKubelet, "1.37.1", "feature-gates", "DynamicKubeletConfig=true", []Problem{{Flag: "feature-gates", Kind: KindUnknown}}, "no feature gate DynamicKubeletConfig"},
+		"gate of nobody":  {ComponentControllerManager, "1.37.1", "feature-gates", "DynamicKubeletConfig=true", []Problem{{Flag: "feature-gates", Kind: KindUnknown}}, "no feature gate DynamicKubeletConfig"},
 		"gate too new":    {ComponentAPIServer, "1.36.3", "feature-gates", "APIServerWebhookAuthenticationToken=true", []Problem{{Flag: "feature-gates", Kind: KindNotYet, Since: "1.37"}}, ""},
 		"gate gone":       {ComponentAPIServer, "1.37.1", "feature-gates", "APIServerTracing=true", []Problem{{Flag: "feature-gates", Kind: KindRemoved, Removed: "1.37", Since: "1.22"}}, ""},
 		"gate no bool":    {ComponentAPIServer, "1.37.1", "feature-gates", "AllAlpha=maybe", []Problem{{Flag: "feature-gates", Kind: KindBadValue}}, ""},
@@ -74,6 +74,9 @@ func TestCheck(t *testing.T) {
 
 func TestCheckWarns(t *testing.T) {
 	got := Check(ComponentKubelet, "1.37.1", map[string]string{"max-pods": "no number", "event-qps": "5"})
+	if len(got) > 0 && got[0].Replacement != "kubelet.config" {
+		t.Errorf("a field of the config object is what to use instead, not %q", got[0].Replacement)
+	}
 	if len(got) != 3 || !got[0].Warning() || !got[1].Warning() || got[2].Warning() || got[2].Kind != KindBadValue {
 		t.Errorf("a deprecated flag has to be a warning, and its value is checked all the same: %+v", got)
 	}

@@ -22,22 +22,27 @@ die() {
 	exit 1
 }
 
-# step LABEL COMMAND... runs a command, shows how long it takes, and its output only when it fails.
+# step LABEL COMMAND... runs a command, shows how long it takes, and its output only when it fails. The command has a
+# process group of its own, so that an interrupt ends all of it.
 step() {
-	local label=$1 start=$SECONDS log=$lab/step.log pid counter=
+	local label=$1 start=$SECONDS log=$lab/step.log pid counter=0
 	shift
-	"$@" >"$log" 2>&1 &
+	set -m
+	"$@" >"$log" 2>&1 </dev/null 9>&- &
 	pid=$!
+	set +m
+	# shellcheck disable=SC2064  # this step's process
+	trap "kill -TERM -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if [[ -t 1 ]]; then
-			counter=$'\r'
 			printf '\rlab: %s … %d s' "$label" $((SECONDS - start))
-		elif (((SECONDS - start) / 30 > ${counter:-0})); then
+		elif (((SECONDS - start) / 30 > counter)); then
 			counter=$(((SECONDS - start) / 30))
 			printf 'lab: %s … %d s, still at it\n' "$label" $((SECONDS - start))
 		fi
 	done
+	trap - INT TERM
 	[[ ! -t 1 ]] || printf '\r'
 	if ! wait "$pid"; then
 		printf 'lab: %s … %d s, failed:\n' "$label" $((SECONDS - start))

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -38,7 +39,7 @@ func seeds(f *testing.F) (out []string) {
 }
 
 // FuzzLoad: no text, taken as the only other file of a directory, makes Load
-// panic, overflow its stack or return a cluster beside an error.
+// panic, overflow its stack, run on and on or return a cluster beside an error.
 func FuzzLoad(f *testing.F) {
 	for _, s := range seeds(f) {
 		f.Add(s, "")
@@ -54,7 +55,11 @@ func FuzzLoad(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
+		start := time.Now()
 		c, files, diags := Load(Options{Dir: dir, UserHome: "/nonexistent"})
+		if took := time.Since(start); took > 10*time.Second { // two on an idle machine
+			t.Fatalf("Load took %v", took)
+		}
 		if (c == nil) != diags.HasErrors() {
 			t.Fatalf("cluster is nil: %v; errors: %v", c == nil, diags)
 		}

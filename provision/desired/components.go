@@ -100,8 +100,11 @@ func joinHostPort(host string, port int) string {
 // binary adds an executable from the lock file.
 func (hb *hostBuilder) binary(component, at string) (addr.Address, string) {
 	pin, ok := hb.lock.Binary(component, hb.h.Arch)
-	if !ok {
+	switch want := hb.version(component); {
+	case !ok:
 		hb.fail("%s: %s: %s for %s is not in hardway.lock.hcl; run `hardway init`", hb.h.Range, hb.at, component, hb.h.Arch)
+	case pin.Version != want:
+		hb.fail("%s: %s: hardway.lock.hcl pins %s %s for %s, and the configuration wants %s; run `hardway init`", hb.h.Range, hb.at, component, pin.Version, hb.h.Arch, want)
 	}
 	var deps []addr.Address
 	if parent := path.Dir(at); !system[parent] {
@@ -110,6 +113,22 @@ func (hb *hostBuilder) binary(component, at string) (addr.Address, string) {
 	return hb.add(hb.at, component, resource.Spec{Binary: &resource.Binary{
 		Path: at, Meta: resource.Root(0o755), Component: component, Version: pin.Version, Arch: hb.h.Arch, SHA256: pin.SHA256, Size: pin.Size,
 	}}, deps...), pin.SHA256
+}
+
+// version is the version of a component that the configuration asks for.
+func (b *builder) version(component string) string {
+	v := b.cfg.Version
+	switch component {
+	case "etcd", "etcdctl", "etcdutl":
+		v = b.cfg.Etcd.Version
+	case "containerd", "containerd-shim-runc-v2", "ctr":
+		v = b.cfg.Runtime.Version
+	case "runc":
+		v = b.cfg.Runtime.RuncVersion
+	case "bridge", "host-local", "loopback", "portmap":
+		v = b.cfg.Runtime.CNIPluginsVersion
+	}
+	return strings.TrimPrefix(v, "v") // as the lock file has it
 }
 
 // kubectl says how the API is spoken to on a master.

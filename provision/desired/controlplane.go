@@ -1,9 +1,14 @@
 package desired
 
 import (
+	"fmt"
+	"net/netip"
+	"strings"
+
 	"hardway/certs"
 	"hardway/provision/addr"
 	"hardway/provision/resource"
+	"hardway/provision/state"
 	"hardway/templates"
 	"hardway/units"
 )
@@ -15,15 +20,10 @@ func (hb *hostBuilder) etcd(trust trusted) addr.Address {
 	util, _ := hb.binary("etcdutl", hb.lay.bin("etcdutl"))
 	data := hb.dir(hb.lay.data("etcd"), resource.Directory{Meta: resource.Root(0o700), Data: true})
 
-	var initial units.EtcdInitial
-	for _, m := range hb.cfg.Masters() {
-		member := units.EtcdMember{Name: m.Name, Address: m.Address}
-		initial.Members = append(initial.Members, member)
-		if m.Addr == hb.at {
-			initial.Self = member
-		}
+	initial, err := initialMembers(hb.alloc.Etcd[hb.h.Name])
+	if err != nil {
+		hb.fail("%s: %w", hb.h.Range, err)
 	}
-	initial.Existing = hb.alloc.Etcd[hb.h.Name].InitialState == "existing"
 	initial.Token = hb.cfg.Name + "-" + hb.state.Lineage
 	env, err := units.EtcdInitialEnv(initial)
 	if err != nil {
@@ -42,6 +42,25 @@ func (hb *hostBuilder) etcd(trust trusted) addr.Address {
 		map[string]string{"binary": sum, "ca": hb.generation(authority(certs.AuthorityEtcd))}, nil,
 		bin, ctl, util, data, envFile, trust.etcd,
 		hb.leaf(certs.LeafEtcdServer, servedAt("2379")), hb.leaf(certs.LeafEtcdPeer, servedAt("2380")), hb.leaf(certs.LeafEtcdHealthcheckClient, nil))
+}
+
+// initialMembers reads from the allocation table what a member was made with,
+// so that a master that comes or goes later does not change the others' files.
+func initialMembers(m state.EtcdMember) (units.EtcdInitial, error) {
+	out := units.EtcdInitial{Existing: m.InitialState == "existing"}
+	for part := range strings.SplitSeq(m.InitialCluster, ",") {
+		name, peer, _ := strings.Cut(part, "=")
+		at, err := netip.ParseAddrPort(strings.TrimPrefix(peer, "https://"))
+		if err != nil {
+			return out, fmt.Errorf("the allocation of the etcd member %s has the initial cluster %q: %w", m.Name, m.InitialCluster, err)
+		}
+		member := units.EtcdMember{Name: name, Address: at.Addr()}
+		out.Members = append(out.Members, member)
+		if name == m.Name {
+			out.Self = member
+		}
+	}
+	return out, nil
 }
 
 // EndpointAPI is the Endpoint of the API server's certificate: its port is the

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,11 @@ func Request(c *resource.Certificate) certs.Request {
 // wants: the old certificate is never the authority for its successor.
 func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs facts.Observation, record state.Record, owned bool) {
 	cert, key := obs.Files[want.CertPath], obs.Files[want.KeyPath]
+	authority, known := c.in.State.Authorities[want.Authority]
+	end := c.in.Now.Add(want.Validity)
+	if known && authority.NotAfter.Before(end) {
+		end = authority.NotAfter // no leaf outlives its authority
+	}
 	ch.After = Attrs{
 		"path":      value(want.CertPath),
 		"subject":   value(subject(want.Subject.CN, want.Subject.O)),
@@ -30,7 +37,7 @@ func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs fac
 		"issuer":    value(want.Authority),
 		"usages":    value(strings.Join(want.Usages, ", ")),
 		"algorithm": value(want.Algorithm),
-		"not_after": value(c.in.Now.Add(want.Validity).UTC().Format(time.DateOnly)),
+		"not_after": value(end.UTC().Format(time.DateOnly)),
 		"serial":    {Unknown: true},
 		"key":       {Unknown: true, Sensitive: true},
 	}
@@ -54,7 +61,6 @@ func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs fac
 		"serial":    value(info.Serial),
 		"key":       {Sensitive: true},
 	}
-	authority, known := c.in.State.Authorities[want.Authority]
 	if !known {
 		ch.note(Replace, "its authority does not exist yet")
 		return
@@ -70,10 +76,15 @@ func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs fac
 			ch.note(Replace, "its key is gone")
 		case !owned || record.Certificate == nil || record.Certificate.KeySHA256 != key.SHA256:
 			ch.note(Replace, "its key is not the one that hardway issued")
+		case record.Certificate.Serial != info.Serial:
+			ch.note(Replace, "it is not the certificate that hardway issued for that key")
 		}
 	}
 	if ch.Action == NoOp {
 		c.certificateMeta(ch, want, cert, key)
+	}
+	if ch.Action == NoOp && c.replaces(ch.Addr) {
+		ch.note(Replace, askedFor)
 	}
 	if ch.Action == NoOp { // dates of a certificate that stays are its own
 		ch.After = ch.Before
@@ -85,6 +96,7 @@ func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs fac
 func (c *comparison) certificateMeta(ch *Change, want *resource.Certificate, cert, key facts.File) {
 	certMode, keyMode := CertificateModes(want)
 	switch {
+	case want.Once && cert.Type == facts.Symlink: // the kubelet's own, after its first rotation
 	case cert.Mode != certMode || cert.Owner != want.Owner || cert.Group != want.Group:
 		ch.note(Replace, fmt.Sprintf("mode or owner of %s differ", want.CertPath))
 	case !want.Combined && (key.Mode != keyMode || key.Owner != want.Owner || key.Group != want.Group):
@@ -120,7 +132,8 @@ func subject(cn string, o []string) string {
 
 // issuer names the authority as the configuration does, where it is ours.
 func (c *comparison) issuer(info certs.Info) string {
-	for name, a := range c.in.State.Authorities {
+	for _, name := range slices.Sorted(maps.Keys(c.in.State.Authorities)) {
+		a := c.in.State.Authorities[name]
 		if ca, err := certs.Inspect([]byte(a.CertPEM)); err == nil && ca.Subject.CN == info.IssuerCN {
 			return name
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"hardway/provision/facts"
@@ -77,7 +78,7 @@ func compareFile(ch *Change, f *resource.File, obs facts.Observation, owned bool
 	if private(f.Material) {
 		ch.Before["content"] = Value{Text: short(seen.SHA256), Sensitive: true}
 	} else {
-		ch.Before["content"] = Value{Text: string(seen.Content), Block: true}
+		ch.Before["content"] = shown(seen, owned)
 	}
 	switch {
 	case seen.Type != facts.Regular:
@@ -95,6 +96,20 @@ func compareFile(ch *Change, f *resource.File, obs facts.Observation, owned bool
 // private reports whether the material is a key, which no plan may show.
 func private(material string) bool {
 	return strings.HasPrefix(material, "key/") || strings.HasPrefix(material, "private/")
+}
+
+// secretive finds what may be a credential in a text: a PEM key, or the fields
+// of a kubeconfig and their like.
+var secretive = regexp.MustCompile(`PRIVATE KEY-----|(?im)^[\s"'-]*(client-key-data|id-token|refresh-token|client-secret|token|password|secret)["']?\s*[:=]`)
+
+// shown is the content of a host's file as a plan may have it. What somebody
+// else wrote and not everybody may read is shown by its digest alone, and so is
+// what looks like a credential (a kubeconfig of another installation holds one).
+func shown(f facts.File, owned bool) Value {
+	if !owned && f.Mode&0o004 == 0 || secretive.Match(f.Content) {
+		return Value{Text: short(f.SHA256), Sensitive: true}
+	}
+	return Value{Text: string(f.Content), Block: true}
 }
 
 func short(digest string) string {

@@ -79,7 +79,7 @@ func pretty(raw []byte) string {
 
 // node compares the labels and taints that we set; others may add theirs.
 func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) bool {
-	ch.After = Attrs{"node": value(n.Name), "labels": labels(n.Labels), "taints": value(strings.Join(n.Taints, ", "))}
+	ch.After = Attrs{"node": value(n.Name), "labels": labels(n.Labels), "taints": value(strings.Join(slices.Sorted(slices.Values(n.Taints)), ", "))}
 	switch obs.Kube.State {
 	case facts.Up:
 	case facts.Down:

@@ -6,12 +6,13 @@ import (
 
 	"hardway/provision/facts"
 	"hardway/provision/resource"
+	"hardway/provision/state"
 )
 
 // compareUnit compares the file, what systemd thinks of the unit, and the
 // inputs that the running process was started with. A process with older
 // inputs is owed a restart, whoever wrote the file and whenever.
-func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
+func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record state.Record, owned bool) {
 	file, live := obs.Files[u.Path], obs.Units[u.Name]
 	exists, same := describe(ch, u.Path, u.Meta, file, facts.Regular)
 	ch.Expect = expect(file)
@@ -27,26 +28,32 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
 			steps.Start = "start-no-block"
 		}
 	}()
-	if !exists {
+	running := live.Active == "active" || live.Active == "activating" || live.Active == "reloading"
+	masked := live.Load == "masked" || strings.HasPrefix(live.Enabled, "masked")
+	if !exists || file.Type != facts.Regular { // a mask is a link where the unit file belongs
 		ch.note(Create, "")
-		*steps = UnitSteps{Write: true, Enable: u.Enabled}
-		if u.Running {
-			steps.Start = "restart" // also right where a unit of that name already runs from another path
-		}
-		if live.Load == "masked" {
-			steps.Unmask = true
-		}
-		if live.Active != "active" && live.Active != "activating" && u.Running {
+		*steps = UnitSteps{Write: true, Unmask: masked, Enable: u.Enabled}
+		switch {
+		case !u.Running:
+		case running: // the file is gone from under it, or it comes from another path
+			steps.Start, ch.Disruption = "restart", Restart
+		default:
 			steps.Start = "start"
 		}
+		if masked {
+			ch.Reason = "the unit is masked"
+		}
+		if exists {
+			ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
+		}
 		return
 	}
-	ch.Before["unit"] = Value{Text: string(file.Content), Block: true}
+	ch.Before["unit"] = shown(file, owned)
 	ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
-	if file.Type != facts.Regular {
-		return
-	}
 
+	// Whoever wrote another text may have started the process with it, and the
+	// inputs stand in that text too: they prove nothing then.
+	foreign := owned && !record.Pending && file.SHA256 != record.SHA256
 	switch {
 	case file.SHA256 != resource.SHA256([]byte(u.Content)):
 		ch.note(Update, "the unit differs")
@@ -55,7 +62,7 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
 		ch.note(Update, "mode or owner differ")
 		steps.Write = true
 	}
-	if live.Load == "masked" || live.Enabled == "masked" {
+	if masked {
 		ch.note(Update, "the unit is masked")
 		steps.Unmask = true
 	}
@@ -74,7 +81,7 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
 	if !u.Running {
 		return
 	}
-	switch running := live.Active == "active" || live.Active == "activating" || live.Active == "reloading"; {
+	switch {
 	case !running:
 		ch.note(Update, fmt.Sprintf("the unit is %s", orUnknown(live.Active)))
 		steps.Start = "start"
@@ -82,8 +89,18 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation) {
 		// also the case when the text differs: the inputs stand in it
 		ch.note(Update, "the running process has older inputs: a restart is owed")
 		ch.Before["inputs"], ch.After["inputs"] = value(short(live.Inputs)), value(short(u.Inputs))
-		steps.Start = "restart"
-		ch.Disruption = Restart
+		steps.Start, ch.Disruption = "restart", Restart
+	case foreign && steps.Write:
+		steps.Start, ch.Disruption = "restart", Restart
+	}
+}
+
+// restart makes the change write the unit and restart it, whatever it found.
+func (ch *Change) restart() {
+	u := ch.Spec.Unit
+	*ch.Unit = UnitSteps{Write: true, Enable: u.Enabled}
+	if u.Running {
+		ch.Unit.Start, ch.Disruption = "restart", Restart
 	}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,13 +38,8 @@ func Compute(in Input) (*Plan, error) {
 		Lineage: in.State.Lineage, Serial: in.State.Serial, ConfigDigest: in.ConfigDigest,
 		Allocations: in.Allocations, Targets: in.Targets, Complete: true,
 	}
-	for _, h := range sortedHosts(in.Observed) {
-		if o := in.Observed[h]; !o.Reachable() {
-			p.Unknown = append(p.Unknown, Unknown{Host: h, Reason: o.Err})
-			p.Complete = false
-		}
-	}
-	c := &comparison{in: &in, plan: p}
+	c := &comparison{in: &in, plan: p, gone: map[addr.Host]bool{}}
+	c.unknown()
 	if err := c.checkReplace(); err != nil {
 		return nil, err
 	}
@@ -55,7 +51,7 @@ func Compute(in Input) (*Plan, error) {
 			c.deletion(a, in.State.Resources[a])
 		}
 	}
-	if in.Mode == Destroy {
+	if in.Mode == Destroy && p.Complete { // else something stays that its keys belong to
 		c.dropMaterial()
 	}
 	if err := c.target(); err != nil {
@@ -73,6 +69,30 @@ func Compute(in Input) (*Plan, error) {
 type comparison struct {
 	in   *Input
 	plan *Plan
+
+	api        *facts.Observation              // see host; nil until it was looked for
+	apiKnown   bool                            // it is one of a master that answered
+	dependents map[addr.Address][]addr.Address // see deletion; nil until it was asked for
+	gone       map[addr.Host]bool              // hosts out of the configuration that were warned of
+}
+
+// unknown lists the hosts of which nothing is known: that is never "no changes".
+func (c *comparison) unknown() {
+	reasons := map[addr.Host]string{}
+	for h, o := range c.in.Observed {
+		if !o.Reachable() {
+			reasons[h] = o.Err
+		}
+	}
+	for _, r := range c.in.Desired.All() {
+		if _, asked := c.in.Observed[r.Addr.Host]; !asked && !r.Addr.Host.IsCluster() {
+			reasons[r.Addr.Host] = "it was not observed"
+		}
+	}
+	for _, h := range slices.SortedFunc(maps.Keys(reasons), addr.Host.Compare) {
+		c.plan.Unknown = append(c.plan.Unknown, Unknown{Host: h, Reason: reasons[h]})
+		c.plan.Complete = false
+	}
 }
 
 // host returns the observation that speaks of a: that of its host, or, for
@@ -82,18 +102,19 @@ func (c *comparison) host(a addr.Address) (facts.Observation, bool) {
 		o, ok := c.in.Observed[a.Host]
 		return o, ok && o.Reachable()
 	}
-	var best facts.Observation
-	found := false
-	for _, h := range sortedHosts(c.in.Observed) {
-		o := c.in.Observed[h]
-		if h.Role != addr.Master || !o.Reachable() {
-			continue
-		}
-		if !found || kubeRank(o.Kube.State) > kubeRank(best.Kube.State) {
-			best, found = o, true
+	if c.api == nil {
+		c.api = &facts.Observation{}
+		for _, h := range slices.SortedFunc(maps.Keys(c.in.Observed), addr.Host.Compare) {
+			o := c.in.Observed[h]
+			if h.Role != addr.Master || !o.Reachable() {
+				continue
+			}
+			if !c.apiKnown || kubeRank(o.Kube.State) > kubeRank(c.api.Kube.State) {
+				*c.api, c.apiKnown = o, true
+			}
 		}
 	}
-	return best, found
+	return *c.api, c.apiKnown
 }
 
 // kubeRank prefers an answer to "down", and "down" to "no cluster": one master
@@ -127,9 +148,15 @@ func (c *comparison) desired(r resource.Resource) {
 	}
 	if ch.Action == NoOp && record.Pending {
 		ch.note(Update, "an earlier apply was interrupted while it changed this")
+		if u := r.Spec.Unit; u != nil && u.Oneshot { // no process shows which inputs it ran with
+			ch.restart()
+		}
 	}
-	if ch.Action == NoOp && slices.ContainsFunc(c.in.Replace, func(a addr.Address) bool { return a.Covers(r.Addr) }) {
-		ch.note(Replace, "replacement was asked for")
+	if ch.Action == NoOp && c.replaces(r.Addr) {
+		ch.note(Replace, askedFor)
+		if r.Spec.Unit != nil {
+			ch.restart()
+		}
 	}
 	if !owned && ch.Prior == nil {
 		ch.Prior = priorOf(r.Spec, obs)
@@ -162,7 +189,7 @@ func (c *comparison) compare(ch *Change, obs facts.Observation, record state.Rec
 	case resource.KindSwap:
 		compareSwap(ch, obs)
 	case resource.KindUnit:
-		compareUnit(ch, s.Unit, obs)
+		compareUnit(ch, s.Unit, obs, record, owned)
 	case resource.KindObject:
 		return c.object(ch, s.Object, obs)
 	case resource.KindNode:
@@ -193,28 +220,32 @@ func (c *comparison) deferred(ch *Change, reason string) bool {
 // inState reports whether the resource lives in the state rather than on a host.
 func inState(s resource.Spec) bool { return s.Authority != nil || s.KeyPair != nil }
 
+// askedFor is the reason of a replacement that only --replace asks for.
+const askedFor = "replacement was asked for"
+
+func (c *comparison) replaces(a addr.Address) bool {
+	return slices.ContainsFunc(c.in.Replace, func(t addr.Address) bool { return t.Covers(a) })
+}
+
 // checkReplace refuses to replace what only a guided procedure may touch.
 func (c *comparison) checkReplace() error {
 	for _, a := range c.in.Replace {
-		if a.Kind == string(resource.KindAuthority) || a.Kind == string(resource.KindKeyPair) {
-			return fmt.Errorf("--replace %s: an authority is trusted by running processes and cannot be swapped in one step", a)
-		}
 		known := false
 		for _, r := range c.in.Desired.All() {
-			known = known || a.Covers(r.Addr)
+			if !a.Covers(r.Addr) {
+				continue
+			}
+			known = true
+			switch s := r.Spec; {
+			case inState(s):
+				return fmt.Errorf("--replace %s: %s is trusted by running processes and cannot be swapped in one step", a, r.Addr)
+			case s.Unit != nil && s.Unit.Stage == stageEtcd, s.Directory != nil && s.Directory.Data:
+				return fmt.Errorf("--replace %s: %s belongs to a member of etcd, which is replaced by removing it and adding it anew; name other resources of the host one by one", a, r.Addr)
+			}
 		}
 		if !known {
 			return fmt.Errorf("--replace %s: no such resource in this configuration; `hardway plan --verbose` lists them", a)
 		}
 	}
 	return nil
-}
-
-func sortedHosts(m map[addr.Host]facts.Observation) []addr.Host {
-	hosts := make([]addr.Host, 0, len(m))
-	for h := range m {
-		hosts = append(hosts, h)
-	}
-	slices.SortFunc(hosts, addr.Host.Compare)
-	return hosts
 }

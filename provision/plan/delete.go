@@ -14,13 +14,18 @@ import (
 // depended on it goes first, so the recorded dependencies are turned around.
 func (c *comparison) deletion(a addr.Address, r state.Record) {
 	ch := Change{Addr: a, Action: Delete, Spec: r.Spec, Prior: &r.Prior, Disruption: None}
-	for _, other := range c.in.State.Addresses() {
-		if slices.Contains(c.in.State.Resources[other].DependsOn, a) {
-			if _, kept := c.in.Desired.Get(other); !kept {
-				ch.DependsOn = append(ch.DependsOn, other)
+	if c.dependents == nil {
+		c.dependents = map[addr.Address][]addr.Address{}
+		for other, record := range c.in.State.Resources {
+			if _, kept := c.in.Desired.Get(other); kept {
+				continue
+			}
+			for _, d := range record.DependsOn {
+				c.dependents[d] = append(c.dependents[d], other)
 			}
 		}
 	}
+	ch.DependsOn = c.dependents[a] // order sorts them
 	whole := c.in.Mode == Destroy
 	switch {
 	case inState(r.Spec):
@@ -37,7 +42,10 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 	default:
 		obs, ok := c.in.Observed[a.Host]
 		if !ok {
-			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: a, Summary: "the host is no longer in the configuration; put its block back and run `hardway destroy --target`"})
+			if !c.gone[a.Host] { // once a host
+				c.gone[a.Host] = true
+				c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: addr.Address{Host: a.Host}, Summary: "the host is no longer in the configuration; put its block back and run `hardway destroy --target`"})
+			}
 			c.plan.Complete = false
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hardway/provision/addr"
+	"hardway/provision/resource"
 )
 
 // order sorts the changes so that each stands behind what it depends on, and
@@ -86,14 +87,12 @@ func (c *comparison) target() error {
 		}
 	}
 	for _, t := range c.in.Targets {
-		hit := false
 		for a := range byAddr {
 			if t.Covers(a) {
-				hit = true
 				pull(a)
 			}
 		}
-		if !hit {
+		if !c.exists(t) {
 			return fmt.Errorf("--target %s: no such resource; `hardway plan --verbose` lists them", t)
 		}
 	}
@@ -101,6 +100,25 @@ func (c *comparison) target() error {
 	c.plan.Deferred = slices.DeleteFunc(c.plan.Deferred, func(d Deferred) bool {
 		return !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return t.Covers(d.Addr) })
 	})
-	c.plan.Complete = len(c.plan.Deferred) == 0 && len(c.plan.Unknown) == 0
+	// Hosts that the targets do not speak of may be out of reach. What belongs
+	// to the cluster is seen through the masters.
+	c.plan.Unknown = slices.DeleteFunc(c.plan.Unknown, func(u Unknown) bool {
+		return !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool {
+			return t.Host == u.Host || t.Host.IsCluster() && u.Host.Role == addr.Master
+		})
+	})
+	c.plan.Warnings = slices.DeleteFunc(c.plan.Warnings, func(w Warning) bool {
+		return !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return t.Host == w.Addr.Host })
+	})
+	c.plan.Complete = len(c.plan.Deferred)+len(c.plan.Unknown)+len(c.plan.Warnings) == 0
 	return nil
+}
+
+// exists reports whether the target names anything that is or should be, seen
+// or not.
+func (c *comparison) exists(t addr.Address) bool {
+	covers := func(a addr.Address) bool { return t.Covers(a) }
+	return slices.ContainsFunc(c.in.Desired.All(), func(r resource.Resource) bool { return covers(r.Addr) }) ||
+		slices.ContainsFunc(c.in.State.Addresses(), covers) ||
+		slices.ContainsFunc(c.plan.Changes, func(ch Change) bool { return covers(ch.Addr) })
 }

@@ -147,6 +147,7 @@ work() {
 		status=$?
 	else
 		{ {
+			trap : TERM # a subshell forgets the trap of its parent
 			setsid sh "$c/s-$name" "$@" <&5 2>&4 3>&- 4>&- 5<&- &
 			echo $! >"$c/pid"
 			while

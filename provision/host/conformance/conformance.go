@@ -63,6 +63,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Target) {
 		{"objects", objects},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			target := fresh(t)
 			s := &suite{T: t, Target: target, h: target.Connect(t)}
 			t.Cleanup(func() { _ = s.h.Close() })

@@ -36,7 +36,9 @@ func TestHostKeys(t *testing.T) {
 	rs := signer(t, rsaKey, err)
 	all := []ssh.Signer{rs, ec, ed}
 
-	line := func(address string, k ssh.Signer) string { return xknownhosts.Line([]string{address}, k.PublicKey()) + "\n" }
+	line := func(address string, k ssh.Signer) string {
+		return xknownhosts.Line([]string{address}, k.PublicKey()) + "\n"
+	}
 	hashed := func(address string, k ssh.Signer) string {
 		return xknownhosts.HashHostname(xknownhosts.Normalize(address)) + " " + k.PublicKey().Type() + " " +
 			strings.Fields(line(address, k))[2] + "\n"

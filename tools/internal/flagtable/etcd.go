@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -39,6 +40,7 @@ func (b Builder) Etcd(ctx context.Context, version string) (Version, error) {
 		if err := gomodule.Build(ctx, dir, gomodule.Program{Package: mirror.EtcdServerModule}, server, b.Log); err != nil {
 			return err
 		}
+		defer os.Remove(server)
 		help, err := exec.CommandContext(ctx, server, "--help").CombinedOutput() // its usage goes to stderr
 		if err != nil {
 			return fmt.Errorf("reading etcd's help: %w", err)

@@ -95,12 +95,13 @@ func writeProgram(dir string, data any, sources ...string) error {
 	return nil
 }
 
-// dump builds a program of the module and reads what it prints.
+// dump builds a program of the module and reads what it prints. The program is not kept: it is as big as the component.
 func (b Builder) dump(ctx context.Context, dir, pkg string) ([]Flag, error) {
 	program := filepath.Join(dir, pkg, "flagdump")
 	if err := gomodule.Build(ctx, dir, gomodule.Program{Package: "./" + pkg}, program, b.Log); err != nil {
 		return nil, err
 	}
+	defer os.Remove(program)
 	cmd := exec.CommandContext(ctx, program)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

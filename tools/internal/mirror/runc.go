@@ -56,7 +56,13 @@ func copyFetchedRunc(ctx context.Context, want, output string) error {
 		return fmt.Errorf("opening the directory for the runc package: %w", err)
 	}
 	if _, err := command(ctx, dir, "apt-get", "download", "runc"); err != nil {
-		return fmt.Errorf("fetching the runc package: %w (try apt-get update)", err)
+		// A fresh machine may know no packages yet, or ones that its mirror has replaced.
+		if _, updateErr := command(ctx, dir, "apt-get", "update"); updateErr != nil {
+			return fmt.Errorf("fetching the runc package: %w", errors.Join(err, updateErr))
+		}
+		if _, err := command(ctx, dir, "apt-get", "download", "runc"); err != nil {
+			return fmt.Errorf("fetching the runc package: %w", err)
+		}
 	}
 	packages, err := filepath.Glob(filepath.Join(dir, "runc_*.deb"))
 	if err != nil || len(packages) != 1 {
