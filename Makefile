@@ -40,7 +40,7 @@ demo:                            ## a real cluster on this machine, from nothing
 	$(LAB)/demo.sh
 
 demo-down:                       ## everything that demo made
-	$(LAB)/lab.sh down
+	$(LAB)/demo.sh down
 
 e2e: $(BIN) mirror               ## the lab from HCL to a verified cluster and back
 	$(GO) test -count=1 -timeout 40m -v -tags e2e ./e2e

@@ -72,7 +72,7 @@ func testInit(l *lab) {
 func testPlan(l *lab) {
 	before := l.snapshot()
 	r := l.must(2, "plan", "--detailed-exitcode")
-	for _, want := range []string{"Plan: ", " to add, 0 to change, 0 to destroy.", `node["n1"].unit["kubelet"]`} {
+	for _, want := range []string{"Plan: ", " to add, ", " 0 to destroy.", `node["n1"].unit["kubelet"]`} {
 		if !strings.Contains(r.out, want) {
 			l.t.Errorf("the plan does not say %q", want)
 		}

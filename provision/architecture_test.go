@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"hardway/provision/resource":   {"hardway/provision/addr"},
 	"hardway/provision/facts":      {},
 	"hardway/provision/config":     {"hardway/provision/addr"},
-	"hardway/provision/binaries":   {},
+	"hardway/provision/binaries":   {"hardway/provision/addr"},
 	"hardway/provision/host":       {"hardway/provision/facts"},
 	"hardway/provision/host/...":   {"hardway/provision/host", "hardway/provision/host/...", "hardway/provision/facts", "hardway/templates/scripts"},
 	"hardway/provision/state":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts"},
@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 // never are imports, ours or others', that a room must not even reach.
 var never = map[string][]string{
 	"hardway/provision/plan":    {"hardway/provision/host", "hardway/provision/config", "golang.org/x/crypto/ssh", "github.com/spf13/cobra", "hardway/provision/state/local"},
-	"hardway/provision/desired": {"golang.org/x/crypto/ssh", "github.com/spf13/cobra", "hardway/provision/host/ssh"},
+	"hardway/provision/desired": {"golang.org/x/crypto/ssh", "hardway/provision/host/ssh", "hardway/cmd/internal/command"},
 	"hardway/provision/apply":   {"hardway/provision/config", "github.com/hashicorp/hcl/v2", "github.com/spf13/cobra", "golang.org/x/crypto/ssh"},
 	"hardway/provision/config":  {"hardway/provision/facts", "hardway/provision/resource"},
 	"hardway/cmd/internal/view": {"golang.org/x/crypto/ssh", "hardway/provision/config"},

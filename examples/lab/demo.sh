@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # A real cluster on this machine, from nothing: components built from their Go modules, three hosts, and hardway's
 # init, plan, apply and verify on them. Every stage can be repeated; what is done already is quick.
+#
+#   demo.sh        all of it
+#   demo.sh down   removes what it made: hosts, state and identity; the cache of built components stays
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -27,12 +30,26 @@ if ((EUID != 0)); then
 	exit 1
 fi
 
+# identity is where hardway keeps the key that opens the state; one that was there before is not ours to remove.
+identity=${XDG_CONFIG_HOME:-$HOME/.config}/hardway/identity.txt
+
+if [[ ${1:-} == down ]]; then
+	made=$([[ -e $here/.lab/identity-made ]] && echo yes || true)
+	"$here/lab.sh" down
+	cd -- "$here"
+	[[ -z $made ]] || rm -f -- "$identity" .lab/identity-made
+	rm -rf -- hardway.state hardway.state.* hardway.lock.hcl .hardway .lab/demo.plan .lab/admin.conf
+	printf 'demo: removed. The built components stay in %s: rm -r it when you are done.\n' "${HARDWAY_CACHE:-$HOME/.cache/hardway}"
+	exit 0
+fi
+
 mirror() { (cd -- "$root/tools" && go run ./cmd/mirror); }
 
 stage 'Build hardway' make -s -C "$root" build
 stage 'Build Kubernetes, etcd, containerd (once; 8 to 12 minutes on two cores)' mirror
 stage 'Start three hosts' "$here/lab.sh" up
 cd -- "$here"
+[[ -e $identity || -n ${HW_IDENTITY:-}${HW_IDENTITY_FILE:-} ]] || touch .lab/identity-made
 stage 'hardway init: verify and pin the binaries' "$hardway" init
 stage 'hardway plan: what will be done' "$hardway" plan --out .lab/demo.plan
 stage 'hardway apply: do it' "$hardway" apply .lab/demo.plan

@@ -36,12 +36,20 @@ func describeSet(s resource.Set) string {
 			b.WriteString(" " + d)
 		}
 		var deps []string
+		kernel := 0 // what every component of a host waits for is only counted
 		for _, d := range r.DependsOn {
+			if d.Kind == string(resource.KindSysctl) || d.Kind == string(resource.KindModule) {
+				kernel++
+				continue
+			}
 			text := d.Kind + " " + d.Name
 			if d.Host != last {
 				text = d.Host.String() + " " + text
 			}
 			deps = append(deps, text)
+		}
+		if kernel > 0 {
+			deps = append(deps, fmt.Sprintf("%d of the kernel", kernel))
 		}
 		if len(deps) > 0 {
 			fmt.Fprintf(&b, "\n    <- %s", strings.Join(deps, ", "))

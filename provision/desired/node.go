@@ -2,6 +2,7 @@ package desired
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,8 @@ func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	deps := slices.Concat(machine, bins, []addr.Address{config, data})
 	// containerd makes it at its first start, for programs that come in images.
 	deps = append(deps, hb.dir("/opt/containerd", resource.Directory{Meta: resource.Root(0o711), Purge: true}))
+	// It watches the one, and makes it where nobody did; the other it looks into.
+	deps = append(deps, hb.plain(path.Dir(templates.CNIPath)), hb.plain(hb.cfg.Directories.CNI))
 	daemon := hb.component(units.ComponentContainerd, u, err, inputs, nil, deps...)
 
 	wait := []addr.Address{daemon}

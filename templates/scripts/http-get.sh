@@ -22,7 +22,11 @@ esac
 # answer reads headers and body from stdin; a shell reads byte by byte, so cat
 # continues where the headers ended.
 answer() {
-	read -r _ code _ || die 1 "no answer from $url"
+	read -r version code _ || die 1 "no answer from $url"
+	case $version in
+	HTTP/*) ;;
+	*) die 1 "what answers at $url does not speak HTTP" ;;
+	esac
 	while read -r line; do
 		[ "${line%?}" ] || break
 	done

@@ -141,7 +141,8 @@ work() {
 	fi
 	if [ "$generation" != 0 ] && [ "$now" != "$generation" ]; then
 		status=73
-		echo "the lock of this host went to another session (generation $now, ours is $generation)" >"$c/err"
+		[ "$now" != none ] || echo "hardway's directory on this host was deleted" >"$c/err"
+		[ "$now" = none ] || echo "the lock of this host went to another session (generation $now, ours is $generation)" >"$c/err"
 	elif [ "$max" = 0 ]; then
 		sh "$c/s-$name" "$@" <&5 >"$c/out" 2>"$c/err"
 		status=$?

@@ -30,8 +30,11 @@ func (h *Host) scriptError(step, script string, a answer) error {
 	case exitFenced:
 		return &host.FencedError{Host: h.config.Name, Message: strings.TrimSpace(string(a.stderr))}
 	}
-	return fmt.Errorf("%s: %s: %w", h.config.Name, step,
-		&host.ScriptError{Script: script, Exit: a.status, Stderr: string(a.stderr)})
+	err := &host.ScriptError{Script: script, Exit: a.status, Stderr: string(a.stderr)}
+	if step == "script "+script {
+		return fmt.Errorf("%s: %w", h.config.Name, err)
+	}
+	return fmt.Errorf("%s: %s: %w", h.config.Name, step, err)
 }
 
 // Put implements host.Host. The parent directories must be there, and nobody but
