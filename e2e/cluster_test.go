@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"os"
@@ -149,20 +150,12 @@ func testDrift(l *lab) {
 // testKilled kills hardway in the middle of a change, at several moments, and
 // wants the next apply to finish: every process runs with the inputs it should.
 func testKilled(l *lab) {
-	l.edit("cluster.hcl", "apiserver", "apiserver") // it is there
-	for i, after := range []time.Duration{300 * time.Millisecond, 900 * time.Millisecond, 2 * time.Second, 4 * time.Second} {
+	for i, after := range []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second} {
 		verbosity := string(rune('3' + i))
 		if err := os.WriteFile(filepath.Join(l.dir, "change.hcl"), []byte("scheduler {\n  flags = { v = \""+verbosity+"\" }\n}\ncontroller_manager {\n  flags = { v = \""+verbosity+"\" }\n}\n"), 0o644); err != nil {
 			l.t.Fatal(err)
 		}
-		cmd := l.command(context.Background(), "apply", "--auto-approve")
-		if err := cmd.Start(); err != nil {
-			l.t.Fatal(err)
-		}
-		// the plan comes first; the kill is to hit the changes behind it
-		time.Sleep(2*time.Second + after)
-		_ = cmd.Process.Signal(syscall.SIGKILL)
-		_ = cmd.Wait()
+		l.kill(after)
 		l.must(0, "apply", "--auto-approve")
 		l.noChanges()
 		for _, unit := range []string{"kube-scheduler", "kube-controller-manager"} {
@@ -170,6 +163,27 @@ func testKilled(l *lab) {
 				l.t.Errorf("%s runs without --v=%s: %s", unit, verbosity, got)
 			}
 		}
+	}
+}
+
+// kill starts an apply and kills it some time after its first change began.
+func (l *lab) kill(after time.Duration) {
+	l.t.Helper()
+	cmd := l.command(context.Background(), "apply", "--auto-approve")
+	talk, err := cmd.StderrPipe()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(talk)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Modifying...") {
+	}
+	time.Sleep(after)
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	if err := cmd.Wait(); err == nil {
+		l.t.Errorf("the apply ended before it was killed, %s after its first change", after)
 	}
 }
 

@@ -107,7 +107,7 @@ func (r *run) ready(ctx context.Context, h host.Host, c plan.Change, n *resource
 	half, cancel := context.WithTimeout(ctx, n.Timeout/2)
 	defer cancel()
 	isReady := func(v nodeView) bool { return v.ready() == "True" }
-	if err := r.untilNode(half, h, n, isReady); err == nil || ctx.Err() != nil {
+	if err := r.untilNode(half, h, n, isReady); err == nil || ctx.Err() != nil || over(err) {
 		return err
 	}
 	if own, ok := r.Hosts[n.Host]; ok {
@@ -147,13 +147,15 @@ func (v nodeView) why() string {
 	return "it has no Ready condition yet"
 }
 
-// untilNode polls the Node until ok.
+// untilNode polls the Node until ok, ctx ends, or the session that is asked does.
 func (r *run) untilNode(ctx context.Context, h host.Host, n *resource.Node, ok func(nodeView) bool) error {
 	last := errors.New("not asked yet")
 	for wait := 200 * time.Millisecond; ; wait = min(wait*2, 2*time.Second) {
 		out, err := r.kubectl(h, n.Kubectl, nil, "get", "node", n.Name, "-o", "json")
 		var v nodeView
 		switch {
+		case over(err):
+			return err
 		case err != nil:
 			last = err
 		case json.Unmarshal([]byte(out), &v) != nil:

@@ -169,7 +169,7 @@ func (r *run) leave() {
 		if left[at] {
 			continue
 		}
-		if err := h.Remove(r.ctx, host.Remove{Path: home, Recursive: true}); err != nil {
+		if err := r.script(h, "state-clear"); err != nil { // the session's last act there
 			r.errs = append(r.errs, fmt.Errorf("%s: removing %s: %w", at, home, err))
 			r.result.Failed++
 			continue

@@ -64,7 +64,7 @@ const perHost = 4
 // the Result is valid beside it.
 func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error) {
 	r := &run{
-		Env: env, mode: p.Mode, sink: sink, started: env.Now(), began: map[addr.Address]time.Time{},
+		Env: env, mode: p.Mode, sink: sink, started: env.Now(),
 		// What has begun is finished: an interrupt must not tear an operation.
 		ctx: context.WithoutCancel(stop), stop: stop,
 		keys: maps.Clone(env.Secrets.Keys),
@@ -115,7 +115,6 @@ type run struct {
 	mu      sync.Mutex
 	seq     int
 	started time.Time
-	began   map[addr.Address]time.Time
 	result  Result
 	errs    []error
 	uploads int // under way
@@ -151,12 +150,10 @@ func (r *run) one(c plan.Change) error {
 	if !active(c) {
 		return nil
 	}
-	r.mu.Lock()
-	r.began[c.Addr] = r.Now()
-	r.mu.Unlock()
+	began := r.Now()
 	r.emit(Event{Phase: Started, Addr: c.Addr, Action: c.Action})
 	err := r.change(c)
-	elapsed := r.Now().Sub(r.began[c.Addr])
+	elapsed := r.Now().Sub(began)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", c.Addr, err)
 		r.mu.Lock()

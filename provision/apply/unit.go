@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -54,15 +55,40 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 	return done, r.gate(h, c, u.Name, *u.Gate)
 }
 
-// gate waits until the unit does its work, and says what it waits for.
+// gate waits until the unit does its work, and says what it waits for. A host
+// whose session is over is not asked again: it can give no answer any more.
 func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) error {
-	err := health.Wait(r.stop, h, g, func(attempt int, _ error) {
-		if attempt == 1 {
+	ctx, end := context.WithCancelCause(r.stop)
+	defer end(nil)
+	err := health.Wait(ctx, h, g, func(attempt int, last error) {
+		switch {
+		case over(last):
+			end(last)
+		case attempt == 1:
 			r.emit(Event{Phase: Waiting, Addr: c.Addr, Action: c.Action, Message: g.Name})
 		}
 	})
-	if err != nil {
-		return r.explain(h, c.Addr, name, err)
+	switch {
+	case err == nil:
+		return nil
+	case over(err):
+		return fmt.Errorf("waiting for %s: %w", g.Name, ending(err))
+	}
+	return r.explain(h, c.Addr, name, err)
+}
+
+// over reports whether the session with a host has ended, so that nothing more
+// can be done or asked through it.
+func over(err error) bool { return ending(err) != nil }
+
+// ending returns the error with which the session ended, without what was
+// being done at the time; nil when it goes on.
+func ending(err error) error {
+	if lost, ok := errors.AsType[*host.LostError](err); ok {
+		return lost
+	}
+	if fenced, ok := errors.AsType[*host.FencedError](err); ok {
+		return fenced
 	}
 	return nil
 }

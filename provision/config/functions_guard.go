@@ -139,8 +139,12 @@ func explodes(name string, args []cty.Value, total int) error {
 		}
 		estimate *= max(len(args), 1)
 	case "jsondecode", "yamldecode":
-		if s, ok := knownString(args, 0); ok && decodeNesting(s) > maxDecodeNesting {
+		s, ok := knownString(args, 0)
+		if ok && decodeNesting(s) > maxDecodeNesting {
 			return function.NewArgErrorf(0, "it is nested more than %d levels deep", maxDecodeNesting)
+		}
+		if ok && name == "yamldecode" {
+			estimate = aliasGrowth(s)
 		}
 	case "pow":
 		if len(args) == 2 && isKnown(args[1], cty.Number) && mustUnmark(args[1]).AsBigFloat().Cmp(big.NewFloat(maxExponentBits)) > 0 {
@@ -177,6 +181,21 @@ func decodeNesting(s string) int {
 	}
 	// Block nesting needs an indentation of its own at every level.
 	return deepest + most + min(indent, maxDecodeNesting/2)
+}
+
+// yamlAlias matches the uses of anchors in YAML.
+var yamlAlias = regexp.MustCompile(`(?m)(?:^|[\s\[{,:-])\*[^\s,\[\]{}]`)
+
+// aliasGrowth bounds the size of a YAML text with its aliases replaced: n of
+// them, the later in what the earlier stand for, triple it at most n/3 times.
+func aliasGrowth(s string) int {
+	size := len(s)
+	for range (len(yamlAlias.FindAllStringIndex(s, maxDecodeNesting)) + 2) / 3 {
+		if size *= 3; size > maxCallResult {
+			break
+		}
+	}
+	return size
 }
 
 func mustUnmark(v cty.Value) cty.Value { v, _ = v.Unmark(); return v }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"math/big"
+	"regexp"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -17,7 +18,10 @@ const (
 	loopCost    = 512
 	// maxValue bounds one value: its string bytes, and elementCost per element.
 	maxValue    = 4 << 20
-	elementCost = 16
+	elementCost = 64
+	// maxWidth bounds the elements of one tuple or object, because cty takes
+	// quadratic time to find the common type of its elements.
+	maxWidth = 10000
 	// maxExponentBits bounds a number that becomes a string: 2^4096 has 1234 digits.
 	maxExponentBits = 4096
 )
@@ -42,20 +46,35 @@ func (m *meter) charge(n int) error {
 	return nil
 }
 
-// install puts the meter into the loops and templates of a syntax tree.
+// role is what an expression is metered as.
+type role int
+
+const (
+	iteration role = iota // the body of a loop: each evaluation costs loopCost
+	part                  // of a template: costs its size
+	operand               // of an operator: costs nothing, but must be of a sane size
+)
+
+// install puts the meter into the loops, templates and operators of a syntax
+// tree. Operators are where numbers grow: with their operands bounded, no number
+// anywhere takes long to write out.
 func (m *meter) install(root hclsyntax.Node) {
 	_ = hclsyntax.VisitAll(root, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch e := n.(type) {
 		case *hclsyntax.ForExpr:
-			e.ValExpr = m.wrap(e.ValExpr, true)
+			e.ValExpr = m.wrap(e.ValExpr, iteration)
 		case *hclsyntax.SplatExpr:
-			e.Each = m.wrap(e.Each, true)
+			e.Each = m.wrap(e.Each, iteration)
 		case *hclsyntax.TemplateExpr:
-			for i, part := range e.Parts {
-				if _, literal := part.(*hclsyntax.LiteralValueExpr); !literal {
-					e.Parts[i] = m.wrap(part, false)
+			for i, p := range e.Parts {
+				if _, literal := p.(*hclsyntax.LiteralValueExpr); !literal {
+					e.Parts[i] = m.wrap(p, part)
 				}
 			}
+		case *hclsyntax.BinaryOpExpr:
+			e.LHS, e.RHS = m.wrap(e.LHS, operand), m.wrap(e.RHS, operand)
+		case *hclsyntax.UnaryOpExpr:
+			e.Val = m.wrap(e.Val, operand)
 		}
 		return nil
 	})
@@ -67,24 +86,30 @@ func (m *meter) install(root hclsyntax.Node) {
 type metered struct {
 	*hclsyntax.ParenthesesExpr
 	meter *meter
-	loop  bool // one iteration of a loop; otherwise a part of a template
+	role  role
 }
 
-func (m *meter) wrap(e hclsyntax.Expression, loop bool) hclsyntax.Expression {
-	if w, ok := e.(*metered); ok {
-		e = w.Expression
-	}
-	return &metered{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, m, loop}
+func (m *meter) wrap(e hclsyntax.Expression, r role) hclsyntax.Expression {
+	return &metered{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, m, r}
 }
+
+// UnwrapExpression lets static analysis see the expression itself.
+func (e *metered) UnwrapExpression() hcl.Expression { return e.Expression }
 
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
-	if e.loop {
-		if !e.meter.pay(loopCost, e.Range()) {
-			return cty.DynamicVal, nil
-		}
-		return e.Expression.Value(ctx)
+	if e.role == iteration && !e.meter.pay(loopCost, e.Range()) {
+		return cty.DynamicVal, nil
 	}
 	v, diags := e.Expression.Value(ctx)
+	switch {
+	case e.role == iteration:
+		return v, diags
+	case e.role == operand:
+		if excessive(v) {
+			return cty.DynamicVal, append(diags, errorAt(e.Range(), "Number too large", "No setting takes a number of this size."))
+		}
+		return v, diags
+	}
 	size, err := valueSize(v)
 	if err != nil {
 		return cty.DynamicVal, append(diags, errorAt(e.Range(), "Value too large", "This value is too large to be part of a text."))
@@ -138,6 +163,8 @@ func addSize(v cty.Value, size *int) error {
 		if e := exponent(v.AsBigFloat()); e > maxExponentBits || e < -maxExponentBits {
 			return errValueSize
 		}
+	case ty.IsTupleType() && len(ty.TupleElementTypes()) > maxWidth, ty.IsObjectType() && len(ty.AttributeTypes()) > maxWidth:
+		return errValueSize
 	case ty.IsCollectionType() || ty.IsTupleType() || ty.IsObjectType():
 		for it := v.ElementIterator(); it.Next(); {
 			key, element := it.Element()
@@ -152,6 +179,29 @@ func addSize(v cty.Value, size *int) error {
 		}
 	}
 	return nil
+}
+
+// numberText matches what an operator would convert to a number, and in its
+// group the digits of the exponent.
+var numberText = regexp.MustCompile(`^[-+]?[0-9]*\.?[0-9]*(?:[eE][-+]?0*([0-9]*))?$`)
+
+// excessive reports a number, or a text that an operator would make a number of,
+// beyond maxExponentBits.
+func excessive(v cty.Value) bool {
+	v, _ = v.Unmark()
+	if v == cty.NilVal || !v.IsKnown() || v.IsNull() {
+		return false
+	}
+	switch v.Type() {
+	case cty.Number:
+		e := exponent(v.AsBigFloat())
+		return e > maxExponentBits || e < -maxExponentBits
+	case cty.String:
+		s := v.AsString()
+		m := numberText.FindStringSubmatch(s)
+		return m != nil && (len(m[1]) > maxExponent || len(s) > maxExponentBits/4)
+	}
+	return false
 }
 
 func exponent(f *big.Float) int {

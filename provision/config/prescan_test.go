@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPrescan(t *testing.T) {
@@ -50,7 +52,7 @@ func TestPrescan(t *testing.T) {
 		{"digits", "a = " + rep("1", 1000), "Number"},
 		{"fine number", "a = 1.5e+3", ""},
 		{"too large", rep(" ", maxFileSize+1), "File too large"},
-		{"just fits", rep("\n", maxFileSize), ""},
+		{"just fits", rep(" ", maxFileSize), ""},
 		{"bad UTF-8", "a = \"\xff\"", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +79,7 @@ func TestTooMuch(t *testing.T) {
   address  = each.value
 }`}, "1024 values"},
 		"more hosts": {map[string]string{"a.hcl": `node "n" {
-  for_each = toset(flatten([for a in range(10) : [for b in range(1000) : "n${a}-${b}"]]))
+  for_each = toset(flatten([for a in range(6) : [for b in range(1000) : "n${a}-${b}"]]))
   address  = "10.0.0.1"
 }`}, "Too many hosts"},
 		"problems": {map[string]string{"a.hcl": strings.Repeat("x {}\n", 500)}, "Too many problems"},
@@ -91,6 +93,49 @@ func TestTooMuch(t *testing.T) {
 			}
 			if len(diags) > maxDiagnostics+1 {
 				t.Errorf("%d diagnostics", len(diags))
+			}
+		})
+	}
+}
+
+// TestHostileValues: small texts that would take hours or all memory.
+func TestHostileValues(t *testing.T) {
+	deep := "1"
+	for range 95 {
+		deep = "(" + deep + strings.Repeat("+1", 490) + ")"
+	}
+	squares := "  a0 = 1e300\n"
+	for i := range 40 {
+		squares += fmt.Sprintf("  a%d = local.a%d * local.a%d\n", i+1, i, i)
+	}
+	aliases := "a0: &a0 [x,x,x,x,x,x,x,x]\n"
+	for i := range 11 {
+		aliases += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 8))
+	}
+	for name, tt := range map[string]struct{ src, want string }{
+		"deepest that is allowed": {"  a = " + deep + "\n", ""},
+		"number to text":          {"  a = true ? \"1e600000000\" * 1 : \"a\"\n", "Number too large"},
+		"negated number":          {"  a = \"${-\"1e600000000\"}x\"\n", "Number too large"},
+		"many digits":             {"  a = \"" + strings.Repeat("1", 2000) + "\" + 1\n", "Number too large"},
+		"squares":                 {squares, "Value too large"},
+		"yaml aliases":            {"  a = yamldecode(<<EOT\n" + aliases + "EOT\n  )\n", "too large"},
+		"some yaml aliases":       {"  a = yamldecode(\"a: &x [1]\\nb: *x\\nc: *x\\n\")\n", ""},
+		"texts of texts": {"  b = join(\"\", [for i in range(1000) : format(\"%2000s\", \"x\")])\n  a = \"" +
+			strings.Repeat("${local.b}", 10000) + "\"\n", "too expensive"},
+		"hidden by try": {"  r = range(1000)\n  a = try([for x in local.r : [for y in local.r : x]], 1)\n", "too expensive"},
+		"node names":    {"  a = \"1e12345x\" == \"b\"\n", ""},
+		"dynamic": {"}\nnode \"n1\" {\n  address = \"192.168.10.31\"\n  dynamic \"kubelet\" {\n    for_each = range(1000)\n    content {\n" +
+			"      dynamic \"x\" {\n        for_each = range(1000)\n        content {}\n      }\n    }\n  }\n", "kubelet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, f, diags := loadFiles(t, with(map[string]string{"main.hcl": "locals {\n" + tt.src + "}\n"}), Options{})
+			text := render(t, f, diags)
+			if diags.HasErrors() != (tt.want != "") || !strings.Contains(text, tt.want) {
+				t.Errorf("want %q, got:\n%.1000s", tt.want, text)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("took %v", took)
 			}
 		})
 	}

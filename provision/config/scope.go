@@ -43,7 +43,8 @@ func (s *scope) eval(expr hcl.Expression, extra map[string]cty.Value) (v cty.Val
 		return cty.DynamicVal, false
 	}
 	if _, err := valueSize(v); err != nil {
-		s.l.diags.add(errorAt(expr.Range(), "Value too large", "This value has more than %d elements or %d bytes, or a number that no setting takes.", maxValue/elementCost, maxValue))
+		s.l.diags.add(errorAt(expr.Range(), "Value too large", "This value has more than %d elements in one place, more than %d elements or %d bytes in all, or a number that no setting takes.",
+			maxWidth, maxValue/elementCost, maxValue))
 		return cty.DynamicVal, false
 	}
 	return v, v.IsWhollyKnown()

@@ -39,14 +39,16 @@ type Result struct {
 }
 
 // Build compiles the configuration. Its errors are the user's to mend: a
-// binary that is not in the lock file, a flag the version does not have.
+// binary that is not in the lock file, a flag that is hardway's own to set.
 func Build(in Input) (Result, error) {
-	b := &builder{cfg: in.Config, lock: in.Lock, facts: in.Facts, state: in.State, lay: layout{in.Config.Directories}}
+	b := newBuilder(in.Config)
+	b.lock, b.facts, b.state = in.Lock, in.Facts, in.State
 	var err error
 	if b.alloc, err = allocate(in.Config, in.State.Allocations); err != nil {
 		return Result{}, err
 	}
 	b.authorities()
+	b.hostsText = b.hostsBlock()
 	for _, h := range in.Config.Hosts {
 		b.host(h)
 	}
@@ -81,14 +83,21 @@ func allocate(cfg *config.Cluster, table state.Allocations) (state.Allocations, 
 // builder collects resources; errs collects what the user has to mend, so that
 // one run shows all of it.
 type builder struct {
-	cfg   *config.Cluster
-	lock  binaries.Lock
-	facts map[addr.Host]facts.Observation
-	state state.Public
-	alloc state.Allocations
-	lay   layout
-	list  []resource.Resource
-	errs  []error
+	cfg     *config.Cluster
+	masters []config.Host
+	lay     layout
+	lock    binaries.Lock
+	facts   map[addr.Host]facts.Observation
+	state   state.Public
+	alloc   state.Allocations
+
+	hostsText string // the block in /etc/hosts, the same on all hosts
+	list      []resource.Resource
+	errs      []error
+}
+
+func newBuilder(cfg *config.Cluster) *builder {
+	return &builder{cfg: cfg, masters: cfg.Masters(), lay: layout{cfg.Directories}}
 }
 
 func (b *builder) fail(format string, args ...any) {
@@ -135,8 +144,8 @@ func (b *builder) host(h config.Host) {
 	machine := hb.machine()
 	trust := hb.trust()
 	if h.IsMaster() {
-		etcd := hb.etcd(trust)
-		hb.controlPlane(trust, etcd)
+		hb.etcd(trust)
+		hb.controlPlane(trust)
 	}
 	runtime := hb.runtime(machine)
 	hb.node(machine, trust, runtime)
@@ -208,7 +217,7 @@ func (hb *hostBuilder) apiServer() string {
 func (b *builder) endpoint() string {
 	host := b.cfg.API.Host
 	if host == "" {
-		host = b.cfg.Masters()[0].Address.String()
+		host = b.masters[0].Address.String()
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return "https://" + address(ip, b.cfg.API.Port)
@@ -217,4 +226,4 @@ func (b *builder) endpoint() string {
 }
 
 // Endpoint is the URL at which people and nodes reach the API server.
-func Endpoint(cfg *config.Cluster) string { return (&builder{cfg: cfg}).endpoint() }
+func Endpoint(cfg *config.Cluster) string { return newBuilder(cfg).endpoint() }

@@ -133,7 +133,7 @@ func (b *builder) version(component string) string {
 
 // kubectl says how the API is spoken to on a master.
 func (b *builder) kubectl(m addr.Host) resource.Kubectl {
-	for _, h := range b.cfg.Masters() {
+	for _, h := range b.masters {
 		if h.Addr == m {
 			return resource.Kubectl{
 				Path: b.lay.bin("kubectl"), Kubeconfig: b.lay.conf("admin.conf"),
@@ -148,7 +148,7 @@ func (b *builder) kubectl(m addr.Host) resource.Kubectl {
 // apiServers are the units of all API servers.
 func (b *builder) apiServers() []addr.Address {
 	var out []addr.Address
-	for _, m := range b.cfg.Masters() {
+	for _, m := range b.masters {
 		out = append(out, unit(m.Addr, units.ComponentAPIServer))
 	}
 	return out

@@ -13,8 +13,8 @@ import (
 	"hardway/units"
 )
 
-// etcd adds a member of etcd and returns its unit.
-func (hb *hostBuilder) etcd(trust trusted) addr.Address {
+// etcd adds a member of etcd.
+func (hb *hostBuilder) etcd(trust trusted) {
 	bin, sum := hb.binary("etcd", hb.lay.bin("etcd"))
 	ctl, _ := hb.binary("etcdctl", hb.lay.bin("etcdctl"))
 	util, _ := hb.binary("etcdutl", hb.lay.bin("etcdutl"))
@@ -38,7 +38,7 @@ func (hb *hostBuilder) etcd(trust trusted) addr.Address {
 		TrustedCA: hb.lay.bundle(certs.AuthorityEtcd), PeerTrustedCA: hb.lay.bundle(certs.AuthorityEtcd),
 		InitialEnvFile: envPath, Flags: hb.h.Etcd.Flags,
 	})
-	return hb.component(units.ComponentEtcd, u, err,
+	hb.component(units.ComponentEtcd, u, err,
 		map[string]string{"binary": sum, "ca": hb.generation(authority(certs.AuthorityEtcd))}, nil,
 		bin, ctl, util, data, envFile, trust.etcd,
 		hb.leaf(certs.LeafEtcdServer, servedAt("2379")), hb.leaf(certs.LeafEtcdPeer, servedAt("2380")), hb.leaf(certs.LeafEtcdHealthcheckClient, nil))
@@ -79,7 +79,7 @@ func (hb *hostBuilder) pair(leaf string) units.KeyPair {
 }
 
 // controlPlane adds the API server, the controller manager and the scheduler.
-func (hb *hostBuilder) controlPlane(trust trusted, _ addr.Address) {
+func (hb *hostBuilder) controlPlane(trust trusted) {
 	kubectl, _ := hb.binary("kubectl", hb.lay.bin("kubectl"))
 	saPublic := hb.material(hb.lay.saPublic(), 0o644, resource.MaterialPublic(certs.KeyPairServiceAccount), keypair(certs.KeyPairServiceAccount))
 	saPrivate := hb.material(hb.lay.saPrivate(), 0o600, resource.MaterialPrivate(certs.KeyPairServiceAccount), keypair(certs.KeyPairServiceAccount))
@@ -107,7 +107,7 @@ func (hb *hostBuilder) apiServerUnit(trust trusted, deps []addr.Address) addr.Ad
 		AuditPolicy: hb.lay.conf("audit-policy.yaml"), AuditLog: hb.lay.log("audit.log"),
 		Flags: hb.h.APIServer.Flags,
 	}
-	for _, m := range hb.cfg.Masters() {
+	for _, m := range hb.masters {
 		p.EtcdServers = append(p.EtcdServers, "https://"+address(m.Address, units.EtcdClientPort))
 		deps = append(deps, unit(m.Addr, units.ComponentEtcd))
 	}

@@ -14,7 +14,7 @@ import (
 // every host that runs it, etcd through its own client, the Nodes, and the
 // smoke test.
 func Health(cfg *config.Cluster) health.Spec {
-	b := &builder{cfg: cfg, lay: layout{cfg.Directories}}
+	b := newBuilder(cfg)
 	spec := health.Spec{Cluster: cfg.Name, Kubectl: b.lay.bin("kubectl"), Kubeconfig: b.lay.conf("admin.conf"),
 		Smoke: health.Smoke{Image: cfg.Verify.Image, Namespace: "hardway-verify", Timeout: cfg.Verify.Timeout}}
 	for _, h := range cfg.Hosts {

@@ -17,7 +17,7 @@ func (hb *hostBuilder) machine() []addr.Address {
 	m := hb.cfg.Machine
 	var deps []addr.Address
 	if m.ManageHosts {
-		deps = append(deps, hb.add(hb.at, templates.HostsPath, resource.Spec{Block: &resource.Block{Path: templates.HostsPath, Content: hb.hostsBlock()}}))
+		deps = append(deps, hb.add(hb.at, templates.HostsPath, resource.Spec{Block: &resource.Block{Path: templates.HostsPath, Content: hb.hostsText}}))
 	}
 	if m.Swap == "off" {
 		deps = append(deps, hb.add(hb.at, "off", resource.Spec{Swap: &resource.Swap{Off: true}}))
@@ -61,25 +61,25 @@ func (hb *hostBuilder) rendered(p string) func(string, error) addr.Address {
 
 // hostsBlock lists every host of the cluster, so that names work where there is
 // no DNS; and the API's name, where it is one that no DNS can know.
-func (hb *hostBuilder) hostsBlock() string {
-	api := hb.cfg.API.Host
+func (b *builder) hostsBlock() string {
+	api := b.cfg.API.Host
 	var entries []templates.HostEntry
-	for _, h := range hb.cfg.Hosts {
+	for _, h := range b.cfg.Hosts {
 		e := templates.HostEntry{Address: h.Address, Names: []string{h.Name}}
-		if api != "" && h.Addr == hb.cfg.Masters()[0].Addr && !strings.ContainsAny(api, ".:") && !hb.isHost(api) {
+		if api != "" && h.Addr == b.masters[0].Addr && !strings.ContainsAny(api, ".:") && !b.isHost(api) {
 			e.Names = append(e.Names, api)
 		}
 		entries = append(entries, e)
 	}
 	text, err := templates.Hosts(entries)
 	if err != nil {
-		hb.fail("%s: %w", hb.h.Range, err)
+		b.fail("%s: %w", b.cfg.Range, err)
 	}
 	return text
 }
 
-func (hb *hostBuilder) isHost(name string) bool {
-	for _, h := range hb.cfg.Hosts {
+func (b *builder) isHost(name string) bool {
+	for _, h := range b.cfg.Hosts {
 		if h.Name == name {
 			return true
 		}

@@ -2,7 +2,6 @@ package desired
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	// containerd makes it at its first start, for programs that come in images.
 	deps = append(deps, hb.dir("/opt/containerd", resource.Directory{Meta: resource.Root(0o711), Purge: true}))
 	// It watches the one, and makes it where nobody did; the other it looks into.
-	deps = append(deps, hb.plain(path.Dir(templates.CNIPath)), hb.plain(hb.cfg.Directories.CNI))
+	deps = append(deps, hb.plain(templates.CNIConfDir), hb.plain(hb.cfg.Directories.CNI))
 	daemon := hb.component(units.ComponentContainerd, u, err, inputs, nil, deps...)
 
 	wait := []addr.Address{daemon}

@@ -17,7 +17,7 @@ const (
 // objects adds what lives in the API: the bindings that give our certificates
 // their rights, and the labels and taints of the Nodes.
 func (b *builder) objects() {
-	first := b.cfg.Masters()[0].Addr
+	first := b.masters[0].Addr
 	kubectl := b.kubectl(first)
 	api := unit(first, units.ComponentAPIServer)
 	manifests, err := templates.ClusterRoleBindings(templates.KubeletClientUser, certs.GroupAdmins)

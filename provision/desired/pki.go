@@ -77,7 +77,7 @@ func (hb *hostBuilder) params() certs.Params {
 		Host: certHost(hb.h), ServiceIP: hb.cfg.ServiceCIDR.Masked().Addr().Next(), DNSDomain: hb.cfg.DNSDomain,
 		ExtraSANs: hb.cfg.API.ExtraSANs, Algorithm: certs.Algorithm(hb.cfg.PKI.Algorithm), Validity: hb.cfg.PKI.CertificateValidity,
 	}
-	for _, m := range hb.cfg.Masters() {
+	for _, m := range hb.masters {
 		p.Masters = append(p.Masters, certHost(m))
 	}
 	if hb.cfg.API.Host != "" {

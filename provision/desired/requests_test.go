@@ -92,7 +92,9 @@ func checkRequested(t *testing.T, r resource.Resource, q facts.Request) {
 			t.Errorf("%s: secret %v, asked for as %+v", r.Addr, secret, f)
 		}
 	case s.Unit != nil && !slices.Contains(q.Units, s.Unit.Name), s.Sysctl != nil && !slices.Contains(q.Sysctls, s.Sysctl.Key), s.Image != nil && q.Images == nil,
-		s.Module != nil && !slices.ContainsFunc(q.Modules, func(m facts.ModuleRequest) bool { return m.Name == s.Module.Name && cmp.Equal(m.Effects, s.Module.Effects) }):
+		s.Module != nil && !slices.ContainsFunc(q.Modules, func(m facts.ModuleRequest) bool {
+			return m.Name == s.Module.Name && cmp.Equal(m.Effects, s.Module.Effects)
+		}):
 		t.Errorf("%s is not asked for", r.Addr)
 	}
 }
@@ -138,7 +140,10 @@ func TestHealth(t *testing.T) {
 					}
 					continue
 				}
-				if !slices.ContainsFunc(probes, func(g resource.Gate) bool { g.Timeout = r.Spec.Unit.Gate.Timeout; return cmp.Equal(g, *r.Spec.Unit.Gate) }) {
+				if !slices.ContainsFunc(probes, func(g resource.Gate) bool {
+					g.Timeout = r.Spec.Unit.Gate.Timeout
+					return cmp.Equal(g, *r.Spec.Unit.Gate)
+				}) {
 					t.Errorf("%s: no probe is the gate of %s: %+v", h.Addr, c.Name, probes)
 				}
 				paths := owned(t, s, h.Addr)

@@ -87,13 +87,11 @@ func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) b
 	case facts.Forbidden:
 		return c.deferred(ch, "the admin may not read it yet")
 	default:
-		ch.note(Create, "")
-		return true
+		return c.newNode(ch, n)
 	}
 	raw, found := obs.Kube.Nodes[n.Name]
 	if !found {
-		ch.note(Create, "")
-		return true
+		return c.newNode(ch, n)
 	}
 	var live struct {
 		Metadata struct {
@@ -124,6 +122,15 @@ func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) b
 	if !maps.Equal(have, n.Labels) || len(taints) != len(n.Taints) {
 		ch.note(Update, "labels or taints differ")
 	}
+	return true
+}
+
+// newNode plans for a Node that its kubelet is about to register.
+func (c *comparison) newNode(ch *Change, n *resource.Node) bool {
+	if own, ok := c.in.Observed[n.Host]; !ok || !own.Reachable() {
+		return c.deferred(ch, fmt.Sprintf("%s could not be read, so nothing registers the Node", n.Host))
+	}
+	ch.note(Create, "")
 	return true
 }
 

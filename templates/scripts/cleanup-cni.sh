@@ -3,7 +3,7 @@
 # effect: the bridges, the pods' network namespaces, the CNI-* chains of the
 #         bridge plugin's masquerading, and the plugins' own state go
 for bridge; do
-	[ ! -e "/sys/class/net/$bridge" ] || ip link delete "$bridge"
+	! ip link show dev "$bridge" >/dev/null 2>&1 || ip link delete dev "$bridge"
 done
 for ns in /run/netns/cni-*; do
 	[ -e "$ns" ] || continue

@@ -11,5 +11,5 @@ if command -v nft >/dev/null; then
 		! nft list table $family kube-proxy >/dev/null 2>&1 || nft delete table $family kube-proxy
 	done
 fi
-[ ! -e /sys/class/net/kube-ipvs0 ] || ip link delete kube-ipvs0
+! ip link show dev kube-ipvs0 >/dev/null 2>&1 || ip link delete dev kube-ipvs0
 ! command -v ipvsadm >/dev/null || [ ! -e /proc/net/ip_vs ] || ipvsadm --clear

@@ -63,6 +63,14 @@ func (m *Machine) SetDown(reason error) {
 	}
 }
 
+// FreeLock takes the lock from the session that holds it, as the watchdog of a
+// silent one does; the session only finds out when somebody else has locked.
+func (m *Machine) FreeLock() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holder = nil
+}
+
 // begin counts an operation and returns the fault that it has. The lock is held.
 func (m *Machine) begin(step string) *fault {
 	m.ops++

@@ -84,7 +84,7 @@ func TestPrintable(t *testing.T) {
 		limit int
 		want  string
 	}{
-		{"  a\nb\t ", 9, "a b"}, {"\x1b[31mred\x07", 20, "?[31mred?"}, {"\u202eevil\u0085", 20, "?evil?"},
+		{"  a\nb\t ", 9, "a b"}, {"\x1b[31mred\x07", 20, "?[31mred?"}, {"\u202eevil\u0085!", 20, "?evil?!"},
 		{"\xff", 9, "?"}, {prompt + "x", 90, "x"}, {"abcdef", 4, "…cdef"},
 	} {
 		if got := printable(c.in, c.limit); got != c.want {

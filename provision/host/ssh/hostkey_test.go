@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -130,40 +129,5 @@ func TestKnownHostsFiles(t *testing.T) {
 	}
 	if n := s.Connections.Load(); n != 0 {
 		t.Fatalf("%d connections although no key could be checked", n)
-	}
-}
-
-func TestIdentity(t *testing.T) {
-	s := sshtest.Start(t, sshtest.Options{})
-	cfg := config(t, s)
-	plain := sshtest.NewKeyFile(t, "")
-	encrypted := sshtest.NewKeyFile(t, "secret")
-	damaged := t.TempDir() + "/key"
-	if err := os.WriteFile(damaged, []byte("not a key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		name string
-		path string
-		says []string
-	}{
-		{"missing", "/nonexistent/key", []string{"m1", "/nonexistent/key"}},
-		{"damaged", damaged, []string{"m1", damaged}},
-		{"encrypted", encrypted, []string{"m1", encrypted, "encrypted", "ssh-add"}},
-		{"not let in", plain, []string{"m1", "does not let user root in", "SHA256:", "authorized_keys"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			cfg := cfg
-			cfg.Signers, cfg.PrivateKeyPath = nil, c.path
-			_, err := Dial(t.Context(), cfg)
-			if err == nil {
-				t.Fatal("it was let in")
-			}
-			for _, part := range c.says {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("the error does not say %q: %v", part, err)
-				}
-			}
-		})
 	}
 }

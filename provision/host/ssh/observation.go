@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -31,18 +30,19 @@ type observationParser struct {
 	asked map[string]bool // paths
 	obs   facts.Observation
 
-	clocks   []time.Time
-	contents map[string][]byte
-	pems     map[string][]byte // CERTIFICATE blocks by path
-	empty    map[string]bool
-	sums     map[string]string
-	mounts   map[string]bool
-	inputs   map[string]string // by /proc/PID/environ
-	units    string
-	sockets  map[string]string // program by inode
-	listens  [][2]string       // port in hex, inode
-	items    [][]byte          // what kubectl printed
-	whole    bool
+	clocks    []time.Time
+	contents  map[string][]byte
+	pems      map[string][]byte // CERTIFICATE blocks by path
+	empty     map[string]bool
+	sums      map[string]string
+	mounts    map[string]bool
+	addresses map[string]bool   // those that are in obs already
+	inputs    map[string]string // by /proc/PID/environ
+	units     string
+	sockets   map[string]string // program by inode
+	listens   [][2]string       // port in hex, inode
+	items     [][]byte          // what kubectl printed
+	whole     bool
 }
 
 // parseObservation turns the output of templates/scripts/observe.sh into an
@@ -51,7 +51,7 @@ type observationParser struct {
 func parseObservation(req facts.Request, out []byte, sent, received time.Time) (facts.Observation, error) {
 	p := &observationParser{
 		req: req, asked: map[string]bool{}, contents: map[string][]byte{}, pems: map[string][]byte{}, empty: map[string]bool{}, sums: map[string]string{},
-		mounts: map[string]bool{}, inputs: map[string]string{}, sockets: map[string]string{},
+		mounts: map[string]bool{}, addresses: map[string]bool{}, inputs: map[string]string{}, sockets: map[string]string{},
 	}
 	p.obs.Commands = map[string]string{}
 	for _, f := range req.Files {
@@ -284,113 +284,4 @@ func (p *observationParser) finish(sent, received time.Time) error {
 		return err
 	}
 	return p.finishKube()
-}
-
-// parseClock reads seconds and nanoseconds with a dot between.
-func parseClock(s string) (time.Time, error) {
-	whole, fraction, _ := strings.Cut(s, ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || seconds < 0 || seconds > 1<<40 {
-		return time.Time{}, fmt.Errorf("%w: clock %q", errProtocol, printable(s, 40))
-	}
-	nanos, err := strconv.ParseInt(fraction, 10, 64)
-	if err != nil || nanos < 0 || nanos >= 1e9 { // a date without %N
-		nanos = 0
-	}
-	return time.Unix(seconds, nanos), nil
-}
-
-// goArch translates uname -m.
-func goArch(machine string) string {
-	switch machine {
-	case "x86_64":
-		return "amd64"
-	case "aarch64", "arm64":
-		return "arm64"
-	case "armv7l", "armv6l":
-		return "arm"
-	}
-	return machine
-}
-
-func parseOSRelease(text string) facts.OS {
-	var os facts.OS
-	for line := range strings.SplitSeq(text, "\n") {
-		key, value, _ := strings.Cut(line, "=")
-		value = strings.Trim(strings.TrimSpace(value), `"'`)
-		switch key {
-		case "ID":
-			os.ID = value
-		case "VERSION_ID":
-			os.Version = value
-		case "PRETTY_NAME":
-			os.Name = value
-		}
-	}
-	return os
-}
-
-// mountPoints reads /proc/self/mountinfo, whose fifth field is the mount point.
-func (p *observationParser) mountPoints(text string) {
-	octal := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	for line := range strings.SplitSeq(text, "\n") {
-		if w := strings.SplitN(line, " ", 6); len(w) == 6 {
-			if point := octal.Replace(w[4]); p.asked[point] {
-				p.mounts[point] = true
-			}
-		}
-	}
-}
-
-// addresses4 reads the addresses that /proc/net/fib_trie has as local ones: the
-// line before "/32 host LOCAL" ends in one.
-func (p *observationParser) addresses4(text string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		if w := strings.Fields(line); len(w) == 2 && w[0] == "|--" {
-			p.address(w[1])
-		}
-	}
-}
-
-// addresses6 reads /proc/net/if_inet6: 32 hex digits, index, length, scope, flags, device.
-func (p *observationParser) addresses6(text string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		if w := strings.Fields(line); len(w) == 6 {
-			if b, err := hex.DecodeString(w[0]); err == nil && len(b) == 16 {
-				p.address(netip.AddrFrom16([16]byte(b)).String())
-			}
-		}
-	}
-}
-
-func (p *observationParser) address(s string) {
-	a, err := netip.ParseAddr(s)
-	if err != nil || a.IsLoopback() || a.IsLinkLocalUnicast() {
-		return
-	}
-	for _, have := range p.obs.Addresses {
-		if have == a.String() {
-			return
-		}
-	}
-	p.obs.Addresses = append(p.obs.Addresses, a.String())
-}
-
-// parseImages reads the table of "ctr images ls": the reference is the first
-// column, the labels are the last.
-func parseImages(table string) map[string]string {
-	images := map[string]string{}
-	for i, line := range strings.Split(table, "\n") {
-		w := strings.Fields(line)
-		if i == 0 || len(w) < 2 {
-			continue
-		}
-		images[w[0]] = ""
-		for label := range strings.SplitSeq(w[len(w)-1], ",") {
-			if digest, ok := strings.CutPrefix(label, "hardway.io/archive="); ok {
-				images[w[0]] = digest
-			}
-		}
-	}
-	return images
 }

@@ -291,7 +291,7 @@ func TestWatchdog(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A long script is no silence.
-	if _, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"sleep", "3"}}); err != nil {
+	if _, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"sleep", "2"}}); err != nil {
 		t.Fatal(err)
 	}
 	note := filepath.Join(t.TempDir(), "pid")
