@@ -132,7 +132,7 @@ func testDrift(l *lab) {
 	l.on("n2", "systemctl disable --now kube-proxy")
 	l.on("n2", "sysctl -w net.ipv4.ip_forward=0")
 	l.on("m1", "sed -i '/n2/d' /etc/kubernetes/audit-policy.yaml; echo '# edited' >> /etc/kubernetes/audit-policy.yaml")
-	l.on("m1", "kubectl --kubeconfig /etc/kubernetes/admin.conf label node n1 node-role.kubernetes.io/worker-")
+	l.on("m1", "kubectl --cache-dir=/dev/null --kubeconfig /etc/kubernetes/admin.conf label node n1 node-role.kubernetes.io/worker-")
 	r := l.must(2, "plan", "--detailed-exitcode")
 	for _, want := range []string{
 		`node["n1"].unit["kubelet"]`, `node["n1"].file["/etc/kubernetes/kubelet.conf"]`, `node["n2"].unit["kube-proxy"]`,

@@ -148,7 +148,7 @@ func (r *run) bound(p *plan.Plan) error {
 // one carries out one change, recorded before and after.
 func (r *run) one(c plan.Change) error {
 	if !active(c) {
-		return nil
+		return r.adopt(c)
 	}
 	began := r.Now()
 	r.emit(Event{Phase: Started, Addr: c.Addr, Action: c.Action})
@@ -167,6 +167,19 @@ func (r *run) one(c plan.Change) error {
 	}
 	r.emit(Event{Phase: Done, Addr: c.Addr, Action: c.Action, Elapsed: elapsed})
 	return nil
+}
+
+// adopt records what was right before hardway came: a kernel parameter that
+// somebody else changes later is then put back to what it was at the beginning,
+// not to the stranger's value.
+func (r *run) adopt(c plan.Change) error {
+	if c.Prior == nil || c.Spec.Sysctl == nil && c.Spec.Module == nil && c.Spec.Swap == nil {
+		return nil
+	}
+	if err := r.Store.Begin(r.ctx, state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.DependsOn, Prior: *c.Prior}); err != nil {
+		return err
+	}
+	return r.Store.Done(r.ctx, state.Done{Addr: c.Addr})
 }
 
 func (r *run) change(c plan.Change) error {
