@@ -117,7 +117,7 @@ func testKubeconfig(l *lab) {
 	if info, err := os.Stat(conf); err != nil || info.Mode().Perm() != 0o600 {
 		l.t.Fatalf("the kubeconfig: %v, %v", info, err)
 	}
-	kubectl := filepath.Join(os.Getenv("HOME"), ".cache/hardway/mirror/v1.37.1/bin/linux/amd64/kubectl")
+	kubectl := filepath.Join(cacheDir(l.t), "mirror/v1.37.1/bin/linux/amd64/kubectl")
 	out, err := exec.Command(kubectl, "--kubeconfig", conf, "get", "nodes", "-o", "name").CombinedOutput()
 	if err != nil || strings.Count(string(out), "node/") != 3 {
 		l.t.Errorf("kubectl get nodes: %v\n%s", err, out)

@@ -141,6 +141,19 @@ func (l *lab) on(host, command string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// cacheDir is where the mirror is built.
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("HARDWAY_CACHE"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(home, ".cache", "hardway")
+}
+
 func tail(s string, n int) string {
 	if len(s) > n {
 		return "…" + s[len(s)-n:]

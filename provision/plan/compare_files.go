@@ -78,7 +78,7 @@ func compareFile(ch *Change, f *resource.File, obs facts.Observation, owned bool
 	if private(f.Material) {
 		ch.Before["content"] = Value{Text: short(seen.SHA256), Sensitive: true}
 	} else {
-		ch.Before["content"] = shown(seen, owned)
+		ch.Before["content"] = shown(seen, want, owned)
 	}
 	switch {
 	case seen.Type != facts.Regular:
@@ -102,11 +102,12 @@ func private(material string) bool {
 // of a kubeconfig and their like.
 var secretive = regexp.MustCompile(`PRIVATE KEY-----|(?im)^[\s"'-]*(client-key-data|id-token|refresh-token|client-secret|token|password|secret)["']?\s*[:=]`)
 
-// shown is the content of a host's file as a plan may have it. What somebody
-// else wrote and not everybody may read is shown by its digest alone, and so is
-// what looks like a credential (a kubeconfig of another installation holds one).
-func shown(f facts.File, owned bool) Value {
-	if !owned && f.Mode&0o004 == 0 || secretive.Match(f.Content) {
+// shown is the content of a host's file as a plan may have it, beside the digest
+// of what it should be. What somebody else wrote and not everybody may read is
+// shown by its digest alone, and so is what looks like a credential (a kubeconfig
+// of another installation holds one).
+func shown(f facts.File, want string, owned bool) Value {
+	if f.SHA256 != want && (!owned && f.Mode&0o004 == 0 || secretive.Match(f.Content)) {
 		return Value{Text: short(f.SHA256), Sensitive: true}
 	}
 	return Value{Text: string(f.Content), Block: true}

@@ -101,8 +101,8 @@ func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) b
 			Taints []struct{ Key, Value, Effect string } `json:"taints"`
 		} `json:"spec"`
 	}
-	if err := json.Unmarshal(raw, &live); err != nil {
-		return c.deferred(ch, fmt.Sprintf("the Node cannot be read: %v", err))
+	if json.Unmarshal(raw, &live) != nil {
+		return c.deferred(ch, "kubectl printed a Node that cannot be read")
 	}
 	have := map[string]string{}
 	for k := range n.Labels {

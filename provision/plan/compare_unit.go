@@ -48,14 +48,15 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 		}
 		return
 	}
-	ch.Before["unit"] = shown(file, owned)
+	want := resource.SHA256([]byte(u.Content))
+	ch.Before["unit"] = shown(file, want, owned)
 	ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
 
 	// Whoever wrote another text may have started the process with it, and the
 	// inputs stand in that text too: they prove nothing then.
 	foreign := owned && !record.Pending && file.SHA256 != record.SHA256
 	switch {
-	case file.SHA256 != resource.SHA256([]byte(u.Content)):
+	case file.SHA256 != want:
 		ch.note(Update, "the unit differs")
 		steps.Write = true
 	case !same:

@@ -36,11 +36,7 @@ var (
 // example loads a configuration of package desired's test data.
 func example(t testing.TB, name string) *config.Cluster {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "desired", "testdata", name+".hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return load(t, string(text))
+	return load(t, string(readFile(t, filepath.Join("..", "desired", "testdata", name+".hcl"))))
 }
 
 // load loads a text as a user's directory would be, with what it names beside it.
@@ -195,11 +191,16 @@ func golden(t *testing.T, name, got string) {
 		}
 		return
 	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; run with -update and read what it writes", err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+	if diff := cmp.Diff(strings.Split(string(readFile(t, path)), "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

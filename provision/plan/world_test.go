@@ -59,6 +59,20 @@ func newWorld(t testing.TB, cfg *config.Cluster) *world {
 	return w
 }
 
+// clone returns a world that can be changed without changing w.
+func (w *world) clone(t testing.TB) *world {
+	c := *w
+	c.t, c.snap, c.keys = t, w.snap.Clone(), maps.Clone(w.keys)
+	c.objects, c.nodes, c.hosts = maps.Clone(w.objects), maps.Clone(w.nodes), map[addr.Host]*machine{}
+	for h, m := range w.hosts {
+		o := m.Observation
+		o.Files, o.Units, o.Sysctls = maps.Clone(o.Files), maps.Clone(o.Units), maps.Clone(o.Sysctls)
+		o.Modules, o.Images = maps.Clone(o.Modules), maps.Clone(o.Images)
+		c.hosts[h] = &machine{Observation: o, saved: maps.Clone(m.saved)}
+	}
+	return &c
+}
+
 // want compiles the configuration with the world's state and facts.
 func (w *world) want() desired.Result {
 	w.t.Helper()

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"hardway/provision/addr"
+	"hardway/provision/facts"
+	"hardway/provision/resource"
+)
+
+// upgrade changes the digests of pinned binaries, as a new version would.
+func upgrade(w *world, components ...string) {
+	for key, pin := range w.lock.Binaries {
+		if slices.Contains(components, key.Component) {
+			pin.SHA256 = sha(pin.SHA256)
+			w.lock.Binaries[key] = pin
+		}
+	}
+}
+
+// precedes reports whether a must be done before b.
+func precedes(p *Plan, a, b addr.Address) bool {
+	byAddr := map[addr.Address]Change{}
+	for _, c := range p.Changes {
+		byAddr[c.Addr] = c
+	}
+	seen := map[addr.Address]bool{}
+	var reaches func(x addr.Address) bool
+	reaches = func(x addr.Address) bool {
+		if x == a {
+			return true
+		}
+		if seen[x] {
+			return false
+		}
+		seen[x] = true
+		return slices.ContainsFunc(byAddr[x].DependsOn, reaches)
+	}
+	return a != b && reaches(b)
+}
+
+// TestRolling: restarts of what runs go one host at a time, etcd first, then the
+// control planes, then the nodes: of any two of different hosts, one waits for
+// the other, so a failed gate leaves the rest untouched.
+func TestRolling(t *testing.T) {
+	w := applied(t, "three")
+	upgrade(w, "etcd", "kube-apiserver", "kube-scheduler", "kubelet", "containerd", "kube-proxy")
+	p := compute(t, w.input())
+	rank := map[string]int{stageEtcd: 1, stageControlPlane: 2, stageNode: 3}
+	var restarts []Change
+	for _, c := range p.Changes {
+		if c.Disruption == Restart {
+			restarts = append(restarts, c)
+		}
+	}
+	if want := 3*6 + 2*3; len(restarts) != want {
+		t.Fatalf("%d restarts, want %d: %v", len(restarts), want, active(p))
+	}
+	for _, a := range restarts {
+		for _, b := range restarts {
+			stageA, stageB := rank[a.Spec.Unit.Stage], rank[b.Spec.Unit.Stage]
+			switch {
+			case stageA < stageB || stageA == stageB && a.Addr.Host.Compare(b.Addr.Host) < 0:
+				if !precedes(p, a.Addr, b.Addr) {
+					t.Errorf("%s does not wait for %s", b.Addr, a.Addr)
+				}
+			case a.Addr != b.Addr && a.Addr.Host != b.Addr.Host && precedes(p, a.Addr, b.Addr):
+				t.Errorf("%s waits for %s", b.Addr, a.Addr)
+			}
+		}
+	}
+	// What restarts nothing is not held up: all hosts get their files at once.
+	for _, c := range p.Changes {
+		for _, d := range c.DependsOn {
+			if c.Spec.Unit == nil && d.Host != c.Addr.Host && !d.Host.IsCluster() && !c.Addr.Host.IsCluster() {
+				t.Errorf("%s waits for %s", c.Addr, d)
+			}
+		}
+	}
+	w.apply(p)
+	w.settled()
+}
+
+// TestFirstCreationIsParallel: nothing runs that could be lost, and members of a
+// new etcd wait for each other, so nothing may wait for one of them alone.
+func TestFirstCreationIsParallel(t *testing.T) {
+	p := compute(t, fresh(t))
+	for _, kind := range []string{"etcd", "containerd"} {
+		for _, a := range []addr.Host{m1, m2, m3} {
+			for _, b := range []addr.Host{m1, m2, m3} {
+				if x, y := at(a, resource.KindUnit, kind), at(b, resource.KindUnit, kind); precedes(p, x, y) {
+					t.Errorf("%s waits for %s", y, x)
+				}
+			}
+		}
+	}
+	for _, h := range []addr.Host{m1, m2, m3} {
+		if c := change(t, p, at(h, resource.KindUnit, "etcd")); c.Unit.Start != "start-no-block" {
+			t.Errorf("%s: start %q", c.Addr, c.Unit.Start)
+		}
+		for _, other := range []addr.Host{m1, m2, m3} {
+			if !precedes(p, at(other, resource.KindUnit, "etcd"), at(h, resource.KindUnit, "kube-apiserver")) {
+				t.Errorf("the API server of %s does not wait for etcd on %s", h, other)
+			}
+		}
+	}
+}
+
+// TestUnitFilesGoneEverywhere: putting files back under running members is a
+// rolling restart too, and never one of all members at once.
+func TestUnitFilesGoneEverywhere(t *testing.T) {
+	w := applied(t, "three")
+	for _, h := range []addr.Host{m1, m2, m3} {
+		delete(w.hosts[h].Files, "/etc/systemd/system/etcd.service")
+	}
+	p := compute(t, w.input())
+	etcd := func(h addr.Host) addr.Address { return at(h, resource.KindUnit, "etcd") }
+	for _, h := range []addr.Host{m1, m2, m3} {
+		if c := change(t, p, etcd(h)); c.Action != Create || c.Unit.Start != "restart" || c.Disruption != Restart {
+			t.Errorf("%s: %s, start %q, %s", c.Addr, c.Action, c.Unit.Start, c.Disruption)
+		}
+	}
+	if !precedes(p, etcd(m1), etcd(m2)) || !precedes(p, etcd(m2), etcd(m3)) {
+		t.Errorf("the members are not chained: %v", active(p))
+	}
+}
+
+// TestStoppedUnitsAreNotChained: what does not run cannot be lost by a start.
+func TestStoppedUnitsAreNotChained(t *testing.T) {
+	w := applied(t, "three")
+	for _, h := range []addr.Host{n1, n2} {
+		w.hosts[h].live("kubelet.service", func(u *facts.Unit) { u.Active = "failed" })
+	}
+	p := compute(t, w.input())
+	if len(active(p)) != 2 || precedes(p, at(n1, resource.KindUnit, "kubelet"), at(n2, resource.KindUnit, "kubelet")) {
+		t.Errorf("%v", active(p))
+	}
+}
+
+// TestOneRestart: a restart owed on one host alone waits for
+// nobody, and the Node waits for it.
+func TestOneRestart(t *testing.T) {
+	w := applied(t, "three")
+	w.hosts[n1].live("kubelet.service", func(u *facts.Unit) { u.Inputs = "older" })
+	p := compute(t, w.input())
+	c := change(t, p, at(n1, resource.KindUnit, "kubelet"))
+	for _, d := range c.DependsOn {
+		if change(t, p, d).Action != NoOp {
+			t.Errorf("it waits for %s", d)
+		}
+	}
+	if !strings.HasPrefix(c.Reason, "the running process has older inputs") || c.Unit.Write || !precedes(p, c.Addr, at(cluster, resource.KindNode, "n1")) {
+		t.Errorf("%q, %+v", c.Reason, *c.Unit)
+	}
+}
