@@ -40,7 +40,7 @@ func TestApplyThenPlanIsEmpty(t *testing.T) {
 			w.mustConverge(provision.PlanOptions{})
 			t.Log("converge", time.Since(t0))
 			w.settled(provision.PlanOptions{})
-			w.sound()
+			w.sound(w.state())
 		})
 	}
 }

@@ -82,8 +82,11 @@ func (r *run) node(h host.Host, c plan.Change, n *resource.Node) error {
 	if err := r.untilNode(ctx, h, n, func(nodeView) bool { return true }); err != nil {
 		return fmt.Errorf("the Node %s did not register: %w", n.Name, err)
 	}
-	if len(n.Labels) > 0 {
+	if len(n.Labels)+len(n.DropLabels) > 0 {
 		args := []string{"label", "node", n.Name, "--overwrite"}
+		for _, k := range n.DropLabels {
+			args = append(args, k+"-")
+		}
 		for _, k := range slices.Sorted(maps.Keys(n.Labels)) {
 			args = append(args, k+"="+n.Labels[k])
 		}
@@ -91,8 +94,12 @@ func (r *run) node(h host.Host, c plan.Change, n *resource.Node) error {
 			return err
 		}
 	}
-	if len(n.Taints) > 0 {
-		if _, err := r.kubectl(h, n.Kubectl, nil, append([]string{"taint", "node", n.Name, "--overwrite"}, n.Taints...)...); err != nil {
+	if len(n.Taints)+len(n.DropTaints) > 0 {
+		args := append([]string{"taint", "node", n.Name, "--overwrite"}, n.Taints...)
+		for _, t := range n.DropTaints {
+			args = append(args, t+"-")
+		}
+		if _, err := r.kubectl(h, n.Kubectl, nil, args...); err != nil {
 			return err
 		}
 	}

@@ -366,6 +366,9 @@ func (l *loader) hostLayer(b *hcl.Block, ctx *hcl.EvalContext, h *Host, mastersO
 	for _, name := range []string{"mode", "version", "runc_version", "cni_plugins_version", "sandbox_image", "images"} {
 		s.instead[name] = "It is the same on all hosts: write it in the block " + b.Type + " at the top of a file. Inside a host stand flags and config."
 	}
+	if b.Type == "runtime" || b.Type == "containerd" {
+		s.withoutFlags()
+	}
 	r, _ := l.readerIn(b.Body, ctx, s, b.DefRange, where)
 	if mastersOnly && h.Addr.Role != addr.Master {
 		l.diags.add(errorAt(b.DefRange, "Component not on this host", "%s does not run on a node. Write this block in a master, or at the top of a file for all masters.", b.Type))

@@ -141,7 +141,15 @@ func runtimeSchema() schema {
 	s := componentSchema("version", "runc_version", "cni_plugins_version", "sandbox_image", "images")
 	s.blocks = []childBlock{{name: "registry", label: "host", later: true}}
 	s.later = append(s.later, "registries", "mirrors", "proxy")
+	s.instead = map[string]string{}
+	s.withoutFlags()
 	return s
+}
+
+// withoutFlags is for containerd, which is set up by its file alone.
+func (s *schema) withoutFlags() {
+	s.attributes = slices.DeleteFunc(s.attributes, func(a string) bool { return a == "flags" })
+	s.instead["flags"] = "What can be set on containerd has a key in its configuration file: write config = { … }."
 }
 
 func stateSchema() schema {

@@ -57,6 +57,12 @@ func TestBadInput(t *testing.T) {
 		"other pod CIDR under a living cluster": {source(t, "three"), func(in *Input) {
 			in.State.Allocations = state.Allocations{Pods: map[string]state.PodRange{"m1": {CIDR: netip.MustParsePrefix("10.99.0.0/24")}}}
 		}, []string{"cluster.hcl:3,1-15: ", `host "m1" has the pod range 10.99.0.0/24, which is not in pod_cidr 10.200.0.0/16`}},
+		"a master more in a living cluster": {source(t, "three"), func(in *Input) {
+			in.State.Allocations = state.Allocations{Etcd: map[string]state.EtcdMember{"m1": {Name: "m1"}, "m2": {Name: "m2"}}}
+		}, []string{`cluster.hcl:24,1-11: adding the master "m3" to a living cluster is not supported yet`, "remove its block"}},
+		"a master less in a living cluster": {source(t, "lab"), func(in *Input) {
+			in.State.Allocations = state.Allocations{Etcd: map[string]state.EtcdMember{"m1": {Name: "m1"}, "m2": {Name: "m2"}}}
+		}, []string{`cluster.hcl:3,1-14: removing the master "m2" from a living cluster is not supported yet`, "put its block back"}},
 		"a broken allocation": {source(t, "lab"), func(in *Input) {
 			in.State.Allocations = state.Allocations{Etcd: map[string]state.EtcdMember{"m1": {Name: "m1", InitialCluster: "m1=somewhere", InitialState: "new"}}}
 		}, []string{`the allocation of the etcd member m1 has the initial cluster "m1=somewhere"`}},

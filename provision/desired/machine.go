@@ -27,7 +27,7 @@ func (hb *hostBuilder) machine() []addr.Address {
 		want := templates.DefaultModules(hb.cfg.KubeProxy.Mode)
 		for _, name := range m.Modules {
 			if !slices.ContainsFunc(want, func(w templates.Module) bool { return w.Name == name }) {
-				want = append(want, templates.Module{Name: name, Effects: []string{"/sys/module/" + strings.ReplaceAll(name, "-", "_")}})
+				want = append(want, templates.Module{Name: name}) // present when loaded or built in
 			}
 		}
 		for _, w := range want {

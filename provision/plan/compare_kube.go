@@ -9,6 +9,7 @@ import (
 
 	"hardway/provision/facts"
 	"hardway/provision/resource"
+	"hardway/provision/state"
 )
 
 // object compares the fields we own with the live object; what others added to
@@ -78,7 +79,9 @@ func pretty(raw []byte) string {
 }
 
 // node compares the labels and taints that we set; others may add theirs.
-func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) bool {
+func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation, record state.Record) bool {
+	n = dropped(n, record)
+	ch.Spec = resource.Spec{Node: n}
 	ch.After = Attrs{"node": value(n.Name), "labels": labels(n.Labels), "taints": value(strings.Join(slices.Sorted(slices.Values(n.Taints)), ", "))}
 	switch obs.Kube.State {
 	case facts.Up:
@@ -105,21 +108,27 @@ func (c *comparison) node(ch *Change, n *resource.Node, obs facts.Observation) b
 		return c.deferred(ch, "kubectl printed a Node that cannot be read")
 	}
 	have := map[string]string{}
-	for k := range n.Labels {
-		if v, ok := live.Metadata.Labels[k]; ok {
+	for k, v := range live.Metadata.Labels {
+		if _, wanted := n.Labels[k]; wanted || slices.Contains(n.DropLabels, k) {
 			have[k] = v
 		}
 	}
-	var taints []string
+	var taints, drop []string
 	for _, t := range live.Spec.Taints {
-		text := t.Key + "=" + t.Value + ":" + t.Effect
-		if slices.Contains(n.Taints, text) {
+		text, key := t.Key+"="+t.Value+":"+t.Effect, t.Key+":"+t.Effect
+		if slices.Contains(n.Taints, text) || slices.Contains(n.DropTaints, key) {
 			taints = append(taints, text)
 		}
+		if slices.Contains(n.DropTaints, key) {
+			drop = append(drop, key)
+		}
 	}
+	// what is gone already needs no dropping, and would be an error to drop
+	n.DropTaints = drop
+	n.DropLabels = slices.DeleteFunc(n.DropLabels, func(k string) bool { _, there := have[k]; return !there })
 	slices.Sort(taints)
 	ch.Before = Attrs{"node": value(n.Name), "labels": labels(have), "taints": value(strings.Join(taints, ", "))}
-	if !maps.Equal(have, n.Labels) || len(taints) != len(n.Taints) {
+	if !maps.Equal(have, n.Labels) || !slices.Equal(taints, slices.Sorted(slices.Values(n.Taints))) {
 		ch.note(Update, "labels or taints differ")
 	}
 	return true
@@ -130,8 +139,42 @@ func (c *comparison) newNode(ch *Change, n *resource.Node) bool {
 	if own, ok := c.in.Observed[n.Host]; !ok || !own.Reachable() {
 		return c.deferred(ch, fmt.Sprintf("%s could not be read, so nothing registers the Node", n.Host))
 	}
+	n.DropLabels, n.DropTaints = nil, nil
 	ch.note(Create, "")
 	return true
+}
+
+// dropped returns a copy of n that names what an earlier apply set on the Node
+// and nobody wants any more; labels and taints of others stay.
+func dropped(n *resource.Node, record state.Record) *resource.Node {
+	next := *n
+	before := record.Spec.Node
+	if before == nil {
+		return &next
+	}
+	if record.Pending { // it may not have come to dropping them
+		next.DropLabels, next.DropTaints = slices.Clone(before.DropLabels), slices.Clone(before.DropTaints)
+	}
+	for _, k := range slices.Sorted(maps.Keys(before.Labels)) {
+		if _, kept := n.Labels[k]; !kept {
+			next.DropLabels = append(next.DropLabels, k)
+		}
+	}
+	for _, t := range before.Taints {
+		key, effect := taintKey(t)
+		kept := slices.ContainsFunc(n.Taints, func(w string) bool { k, e := taintKey(w); return k == key && e == effect })
+		if !kept {
+			next.DropTaints = append(next.DropTaints, key+":"+effect)
+		}
+	}
+	return &next
+}
+
+// taintKey takes key and effect of key=value:Effect.
+func taintKey(t string) (key, effect string) {
+	rest, effect, _ := strings.Cut(t, ":")
+	key, _, _ = strings.Cut(rest, "=")
+	return key, effect
 }
 
 func labels(m map[string]string) Value {

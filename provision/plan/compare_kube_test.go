@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +10,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/facts"
 	"hardway/provision/resource"
+	"hardway/provision/state"
 )
 
 // TestCompareKube: what the API did not say is never taken for absent.
@@ -130,5 +132,48 @@ func TestNodeOfAnAbsentHost(t *testing.T) {
 	p = compute(t, Input{Desired: set, Observed: map[addr.Host]facts.Observation{m1: {Kube: up}, n1: away}})
 	if len(p.Changes) != 1 || p.Changes[0].Action != Update || p.Complete {
 		t.Errorf("changes %v, complete %v", active(p), p.Complete)
+	}
+}
+
+// TestWhatIsWantedNoMore: labels and taints that an earlier apply set go with the
+// line that asked for them; those of others stay.
+func TestWhatIsWantedNoMore(t *testing.T) {
+	w := newWorld(t, example(t, "three"))
+	w.converge()
+	source := string(readFile(t, "../desired/testdata/three.hcl"))
+	for _, edit := range [][2]string{
+		{`labels  = { tier = "gold" }`, `labels  = { rack = "r1" }`},
+		{`taints  = ["dedicated=gpu:NoSchedule"]`, `taints  = ["dedicated=gpu:NoExecute", "x=1:NoSchedule"]`},
+		{`"x=1:NoSchedule"`, `"x=2:NoSchedule"`},
+		{`taints  = ["dedicated=gpu:NoExecute", "x=2:NoSchedule"]`, ``},
+		{`labels  = { rack = "r1" }`, ``},
+	} {
+		source = strings.Replace(source, edit[0], edit[1], 1)
+		w.cfg = load(t, source)
+		p := compute(t, w.input())
+		if c := change(t, p, at(cluster, resource.KindNode, "n1")); c.Action != Update || c.Reason != "labels or taints differ" {
+			t.Errorf("%s: %s %q", edit[0], c.Action, c.Reason)
+		}
+		w.apply(p)
+		w.settled()
+	}
+	want := `{"metadata":{"name":"n1","labels":{"kubernetes.io/hostname":"n1","node-role.kubernetes.io/worker":""}},"spec":{"taints":[{"key":"node.kubernetes.io/unschedulable","effect":"NoSchedule"}]}}`
+	if got := string(w.nodes["n1"]); got != want {
+		t.Errorf("the Node is\n%s, want\n%s", got, want)
+	}
+}
+
+// TestDropAfterACrash: what was to go when an apply was interrupted still goes.
+func TestDropAfterACrash(t *testing.T) {
+	w := newWorld(t, example(t, "three"))
+	w.converge()
+	source := string(readFile(t, "../desired/testdata/three.hcl"))
+	w.cfg = load(t, strings.NewReplacer(`labels  = { tier = "gold" }`, "", `taints  = ["dedicated=gpu:NoSchedule"]`, "").Replace(source))
+	a := at(cluster, resource.KindNode, "n1")
+	c := change(t, compute(t, w.input()), a)
+	w.record(state.Entry{Begin: &state.Begin{Addr: a, Spec: c.Spec, DependsOn: c.DependsOn}}) // and no further
+	w.converge()
+	if got := string(w.nodes["n1"]); strings.Contains(got, "tier") || strings.Contains(got, "dedicated") {
+		t.Errorf("it is still there: %s", got)
 	}
 }

@@ -51,7 +51,7 @@ func Compute(in Input) (*Plan, error) {
 			c.deletion(a, in.State.Resources[a])
 		}
 	}
-	if in.Mode == Destroy && p.Complete { // else something stays that its keys belong to
+	if in.Mode == Destroy && p.Complete && len(in.Targets) == 0 { // else something stays that its keys belong to
 		c.dropMaterial()
 	}
 	if err := c.target(); err != nil {
@@ -193,7 +193,7 @@ func (c *comparison) compare(ch *Change, obs facts.Observation, record state.Rec
 	case resource.KindObject:
 		return c.object(ch, s.Object, obs)
 	case resource.KindNode:
-		return c.node(ch, s.Node, obs)
+		return c.node(ch, s.Node, obs, record)
 	default:
 		panic(fmt.Sprintf("plan: no comparison for kind %q", s.Kind()))
 	}

@@ -26,7 +26,8 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 		}
 	}
 	ch.DependsOn = c.dependents[a] // order sorts them
-	whole := c.in.Mode == Destroy
+	// With targets the cluster lives on, and its objects have to be told.
+	whole := c.in.Mode == Destroy && len(c.in.Targets) == 0
 	switch {
 	case inState(r.Spec):
 		if !whole {
@@ -59,7 +60,7 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 			ch.Disruption = Restart
 		}
 		ch.Before = before(r.Spec, obs)
-		if r.Prior.Exists {
+		if r.Prior.Exists && ch.Action == Delete {
 			ch.Reason = "what stood there before is put back"
 		}
 	}

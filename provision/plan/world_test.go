@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -186,6 +185,10 @@ func (w *world) apply(p *Plan) {
 		}
 		switch c.Action {
 		case NoOp:
+			if s := c.Spec; c.Prior != nil && (s.Sysctl != nil || s.Module != nil || s.Swap != nil) { // adopted
+				w.record(state.Entry{Begin: &state.Begin{Addr: c.Addr, Spec: s, DependsOn: c.DependsOn, Prior: *c.Prior}})
+				w.record(state.Entry{Done: &state.Done{Addr: c.Addr}})
+			}
 		case Forget:
 			w.record(state.Entry{Forget: &c.Addr})
 		case Delete:
@@ -252,44 +255,4 @@ func (w *world) material(c Change) {
 			PrivateSHA256: resource.SHA256(pair.PrivatePEM.Reveal())}
 	}
 	w.record(state.Entry{Keys: &keys})
-}
-
-// makeObject writes an object or a Node, as the API server would keep it: with
-// fields of its own beside ours.
-func (w *world) makeObject(s resource.Spec) {
-	w.t.Helper()
-	if o := s.Object; o != nil {
-		ref := facts.ObjectRef{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-		w.objects[ref.String()] = withMetadata(w.t, o.Manifest, map[string]any{"uid": "1234", "resourceVersion": "7"})
-		return
-	}
-	labels := map[string]string{"kubernetes.io/hostname": s.Node.Name}
-	maps.Copy(labels, s.Node.Labels)
-	taints := []map[string]string{{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}}
-	for _, taint := range s.Node.Taints {
-		key, rest, _ := strings.Cut(taint, "=")
-		value, effect, _ := strings.Cut(rest, ":")
-		taints = append(taints, map[string]string{"key": key, "value": value, "effect": effect})
-	}
-	raw, err := json.Marshal(map[string]any{"metadata": map[string]any{"name": s.Node.Name, "labels": labels}, "spec": map[string]any{"taints": taints}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.nodes[s.Node.Name] = raw
-}
-
-// withMetadata adds fields to an object's metadata.
-func withMetadata(t testing.TB, manifest json.RawMessage, extra map[string]any) json.RawMessage {
-	t.Helper()
-	var object map[string]any
-	if err := json.Unmarshal(manifest, &object); err != nil {
-		t.Fatal(err)
-	}
-	metadata, _ := object["metadata"].(map[string]any)
-	maps.Copy(metadata, extra)
-	raw, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }

@@ -208,11 +208,15 @@ type Kubectl struct {
 // Node is what hardway sets on a registered Node with the admin credential:
 // the NodeRestriction plugin forbids a kubelet to do it.
 type Node struct {
-	Name    string            `json:"name"`
-	Host    addr.Host         `json:"host"`
-	Labels  map[string]string `json:"labels,omitempty"`
-	Taints  []string          `json:"taints,omitempty"` // key=value:Effect
-	Kubectl Kubectl           `json:"kubectl"`
+	Name   string            `json:"name"`
+	Host   addr.Host         `json:"host"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Taints []string          `json:"taints,omitempty"` // key=value:Effect
+	// DropLabels and DropTaints were ours and are wanted no more; the plan fills
+	// them in from what the state says was set.
+	DropLabels []string `json:"drop_labels,omitempty"`
+	DropTaints []string `json:"drop_taints,omitempty"`
+	Kubectl    Kubectl  `json:"kubectl"`
 	// Timeout is how long to wait for the Node to be Ready.
 	Timeout time.Duration `json:"timeout"`
 }

@@ -89,6 +89,8 @@ while IFS= read -r line; do
 		module=$value present=0
 		plain=$(printf %s "$module" | tr - _)
 		[ ! -d "/sys/module/$plain" ] || present=1
+		builtin=/lib/modules/$(uname -r)/modules.builtin
+		[ ! -r "$builtin" ] || ! tr - _ <"$builtin" | grep -q "/$plain\.ko\$" || present=1
 		;;
 	e)
 		case $value in

@@ -26,7 +26,7 @@ apply goes on from there.`,
 		Example: `  hardway apply
   hardway apply lab.plan
   hardway apply --auto-approve --json > events.jsonl
-  hardway apply --replace='node["n1"].cert["kubelet-server"]'`,
+  hardway apply --replace='node["n1"].cert["kubelet-serving"]'`,
 		Args: atMostOne("PLAN"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o, err := f.options()

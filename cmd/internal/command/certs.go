@@ -76,8 +76,8 @@ func newCertsRenew(a *app) *cobra.Command {
 		Use:   "renew [NAME...]",
 		Short: "Issue certificates anew: those named, or all",
 		Long: `Plans to issue certificates anew with new keys, shows the plan, asks, and carries
-it out; components that do not reload them are restarted one after the other.
-Then asks each endpoint which certificate it serves: it must be the new one.
+it out. Nothing is restarted: every component reads a renewed certificate by
+itself. Then asks each endpoint which certificate it serves: it must be the new one.
 
 Without names all are renewed but the kubelet's client certificate, which the
 kubelet renews by itself. Authorities are not renewed here. What is due is

@@ -302,7 +302,7 @@ func TestExplain(t *testing.T) {
 		want []string
 	}{
 		"not initialised": {fmt.Errorf("x: %w", state.ErrNotInitialised), []string{"There is no state yet", `Run "hardway init".`}},
-		"host locked":     {fmt.Errorf(`node["n1"]: %w`, &host.LockedError{Holder: "alice"}), []string{"A host is locked", "alice", "--lock-timeout"}},
+		"host locked":     {fmt.Errorf(`node["n1"]: %w`, &host.LockedError{Holder: "alice"}), []string{"A host is locked", "alice", "then run the command again"}},
 		"interrupted":     {fmt.Errorf("planning: %w", context.Canceled), []string{"Error: Interrupted"}},
 		"several":         {errors.Join(errors.New("one"), state.ErrNotInitialised), []string{"Error: One", "There is no state yet"}},
 	} {

@@ -53,7 +53,7 @@ func explain(err error) error {
 	}
 	if e, ok := errors.AsType[*host.LockedError](err); ok {
 		return &view.Problem{Summary: "A host is locked", Detail: err.Error(), Err: err,
-			Next: "Wait for " + e.Holder + " to finish, or give --lock-timeout=5m. The lock goes with the session that holds it."}
+			Next: "Wait for " + e.Holder + " to finish, then run the command again. The lock goes with the session that holds it."}
 	}
 	if _, ok := errors.AsType[*host.ChangedError](err); ok {
 		return &view.Problem{Summary: "A host is no longer what the plan read of it", Detail: err.Error(), Err: err,

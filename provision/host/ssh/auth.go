@@ -19,14 +19,11 @@ func identity(c Config) ([]ssh.Signer, func(), error) {
 
 	var ofAgent []ssh.Signer
 	if c.AgentSocket != "" {
-		conn, err := net.Dial("unix", c.AgentSocket)
-		if err != nil {
+		var err error
+		if ofAgent, done, err = agentKeys(c.AgentSocket); err != nil && c.PrivateKeyPath == "" {
+			// With a key file the agent may not even be needed: a socket that a
+			// closed terminal left behind must not make every host unreachable.
 			return nil, done, fmt.Errorf("%s: asking the ssh agent: %w", c.Name, err)
-		}
-		done = func() { _ = conn.Close() }
-		if ofAgent, err = agent.NewClient(conn).Signers(); err != nil {
-			done()
-			return nil, func() {}, fmt.Errorf("%s: asking the ssh agent for its keys: %w", c.Name, err)
 		}
 	}
 
@@ -41,6 +38,20 @@ func identity(c Config) ([]ssh.Signer, func(), error) {
 		return append(signers, signer), done, nil
 	}
 	return append(signers, ofAgent...), done, nil
+}
+
+// agentKeys asks an agent for its keys, which stay usable until close is called.
+func agentKeys(socket string) (keys []ssh.Signer, closing func(), err error) {
+	closing = func() {}
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return nil, closing, err
+	}
+	if keys, err = agent.NewClient(conn).Signers(); err != nil {
+		_ = conn.Close()
+		return nil, closing, err
+	}
+	return keys, func() { _ = conn.Close() }, nil
 }
 
 // privateKey reads the key file; an encrypted one is taken from the agent.
