@@ -57,38 +57,38 @@ func (w *world) apply(ctx context.Context, p *plan.Plan, sink apply.Sink) (apply
 }
 
 // converge plans and applies until nothing is left to do, as `hardway apply`
-// does, and returns the errors on the way.
-func (w *world) converge(o provision.PlanOptions) error {
+// does, and returns the state then.
+func (w *world) converge(o provision.PlanOptions) (state.Public, error) {
 	w.t.Helper()
 	s := w.open()
 	defer w.close(s)
 	for range 5 {
 		p, err := s.Plan(w.t.Context(), o)
-		if err != nil {
-			return err
-		}
-		if len(p.Unknown) > 0 {
-			return fmt.Errorf("unknown: %v", p.Unknown)
-		}
-		if !p.Changed() {
-			if !p.Complete {
-				return fmt.Errorf("not complete: %v", p.Deferred)
-			}
-			return nil
+		switch {
+		case err != nil:
+			return state.Public{}, err
+		case len(p.Unknown) > 0:
+			return state.Public{}, fmt.Errorf("unknown: %v", p.Unknown)
+		case !p.Changed() && !p.Complete:
+			return state.Public{}, fmt.Errorf("not complete: %v", p.Deferred)
+		case !p.Changed():
+			return s.State(w.t.Context())
 		}
 		if _, err := s.Apply(w.t.Context(), p, provision.ApplyOptions{}); err != nil {
-			return err
+			return state.Public{}, err
 		}
 	}
-	return fmt.Errorf("no end after five steps")
+	return state.Public{}, fmt.Errorf("no end after five steps")
 }
 
 // mustConverge is converge that wants success.
-func (w *world) mustConverge(o provision.PlanOptions) {
+func (w *world) mustConverge(o provision.PlanOptions) state.Public {
 	w.t.Helper()
-	if err := w.converge(o); err != nil {
+	st, err := w.converge(o)
+	if err != nil {
 		w.t.Fatal(err)
 	}
+	return st
 }
 
 // settled fails unless a plan has nothing to do and has seen everything.
@@ -156,10 +156,9 @@ func (w *world) state() state.Public {
 // session, which the machine in memory does not model.
 func (w *world) machinesAre(want map[addr.Host]hosttest.Snapshot) {
 	w.t.Helper()
+	got := w.snapshots()
 	for _, h := range w.hosts() {
-		got := w.machines[h].Snapshot()
-		delete(got.Files, "/run/hardway")
-		if d := cmp.Diff(want[h], got, cmpopts.IgnoreFields(hosttest.Snapshot{}, "Modules", "Objects")); d != "" {
+		if d := cmp.Diff(want[h], got[h], cmpopts.IgnoreFields(hosttest.Snapshot{}, "Modules", "Objects")); d != "" {
 			w.t.Errorf("%s (-want +got):\n%s", h, d)
 		}
 	}
@@ -169,6 +168,7 @@ func (w *world) snapshots() map[addr.Host]hosttest.Snapshot {
 	out := map[addr.Host]hosttest.Snapshot{}
 	for h, m := range w.machines {
 		out[h] = m.Snapshot()
+		delete(out[h].Files, "/run/hardway")
 	}
 	return out
 }

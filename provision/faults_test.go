@@ -54,24 +54,39 @@ func (w *world) steps() func() map[addr.Host][]string {
 	}
 }
 
-// faultsOf lists what can go wrong in a run of steps: at each operation one way,
-// which changes from one to the next, or with -faults all of them.
+// faultsOf lists what can go wrong in a run of steps: each operation in one way,
+// each kind of operation in every way as often as the others; or all of it.
 func faultsOf(steps map[addr.Host][]string) []fault {
-	all := slices.Sorted(maps.Keys(modes))
+	const few = 8 // an operation of a kind that is so rare goes wrong in every way
+	all, kinds := slices.Sorted(maps.Keys(modes)), map[string]int{}
+	for _, h := range slices.SortedFunc(maps.Keys(steps), addr.Host.Compare) {
+		for _, step := range steps[h] {
+			kinds[kind(step)]++
+		}
+	}
 	var out []fault
+	seen := map[string]int{}
 	for _, h := range slices.SortedFunc(maps.Keys(steps), addr.Host.Compare) {
 		for i, step := range steps[h] {
-			for k, mode := range all {
-				if *allFaults || k == len(out)%len(all) {
+			k := kind(step)
+			for m, mode := range all {
+				if *allFaults || kinds[k] <= few || m == seen[k]%len(all) {
 					out = append(out, fault{h, i + 1, step, mode})
-					if !*allFaults {
-						break
-					}
 				}
 			}
+			seen[k]++
 		}
 	}
 	return out
+}
+
+// kind is an operation without what it is about, but for the name of a script.
+func kind(step string) string {
+	what, rest, _ := strings.Cut(step, " ")
+	if what == "script" {
+		return what + " " + rest
+	}
+	return what
 }
 
 // inject puts the fault into the run that comes, and returns the step that it hit.
@@ -161,32 +176,26 @@ func TestFaultAtEveryOperation(t *testing.T) {
 	w := newWorld(t, "testdata/one")
 	making := w.record(provision.PlanOptions{})
 	removing := w.record(removal)
-	t.Logf("%d faults in the %d operations of an apply, %d in the %d of a destroy",
-		len(faultsOf(making)), count(making), len(faultsOf(removing)), count(removing))
-	down := faultsOf(removing)
-	for i, f := range faultsOf(making) {
+	up, down := faultsOf(making), faultsOf(removing)
+	t.Logf("%d faults in the %d operations of an apply, %d in the %d of a destroy", len(up), count(making), len(down), count(removing))
+	for i := range max(len(up), len(down)) {
 		if testing.Short() && i%7 != 0 {
 			continue
 		}
-		t.Run(f.name(), func(t *testing.T) {
+		first, then := up[i%len(up)], down[i%len(down)]
+		t.Run(first.name()+", "+then.name(), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "testdata/one")
 			fresh := w.snapshots()
-			w.fails(provision.PlanOptions{}, f)
-			was := w.state()
-			w.mustConverge(provision.PlanOptions{})
-			is := w.state()
+			was := w.fails(provision.PlanOptions{}, first)
+			is := w.mustConverge(provision.PlanOptions{})
 			w.sound(is)
 			w.tidy()
 			keptKeys(t, was, is)
 
-			w.fails(removal, down[i%len(down)])
-			w.mustConverge(removal)
-			w.cleared(fresh)
+			w.fails(removal, then)
+			w.cleared(w.mustConverge(removal), fresh)
 		})
-	}
-	if n := len(faultsOf(making)); n < len(down) {
-		t.Errorf("%d faults of a destroy are not reached", len(down)-n)
 	}
 }
 
@@ -208,13 +217,18 @@ func count(steps map[addr.Host][]string) (n int) {
 	return n
 }
 
-// fails applies a plan in which the fault happens, and holds the error to what it
-// has to say.
-func (w *world) fails(o provision.PlanOptions, f fault) {
+// fails applies a plan in which the fault happens, holds the error to what it has
+// to say, and returns the state that is left.
+func (w *world) fails(o provision.PlanOptions, f fault) state.Public {
 	w.t.Helper()
-	p := w.plan(o)
+	s := w.open()
+	defer w.close(s)
+	p, err := s.Plan(w.t.Context(), o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	hit := w.inject(f)
-	_, err := w.apply(w.t.Context(), p, nil)
+	_, err = s.Apply(w.t.Context(), p, provision.ApplyOptions{})
 	switch step := hit(); {
 	case step == "":
 		w.t.Fatalf("%s: the operation was never reached", f.name())
@@ -223,13 +237,19 @@ func (w *world) fails(o provision.PlanOptions, f fault) {
 	case err != nil:
 		w.named(err, f, step)
 	}
+	st, err := s.State(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return st
 }
 
 // cleared fails unless nothing of the cluster is left, here and on the machines.
-func (w *world) cleared(fresh map[addr.Host]hosttest.Snapshot) {
+func (w *world) cleared(st state.Public, fresh map[addr.Host]hosttest.Snapshot) {
 	w.t.Helper()
-	if st := w.state(); len(st.Resources)+len(st.Authorities)+len(st.KeyPairs) > 0 {
-		w.t.Errorf("the state still has %d resources, %d authorities, %d key pairs", len(st.Resources), len(st.Authorities), len(st.KeyPairs))
+	if len(st.Resources)+len(st.Authorities)+len(st.KeyPairs)+len(st.Allocations.Pods)+len(st.Allocations.Etcd) > 0 {
+		w.t.Errorf("the state still has %d resources, %d authorities, %d key pairs, %+v",
+			len(st.Resources), len(st.Authorities), len(st.KeyPairs), st.Allocations)
 	}
 	w.machinesAre(fresh)
 }

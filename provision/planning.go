@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"hardway/provision/addr"
 	"hardway/provision/apply"
@@ -108,6 +109,9 @@ func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (appl
 	if err := s.lockHosts(ctx, string(p.Mode)); err != nil {
 		return apply.Result{}, err
 	}
+	if err := s.reseal(ctx, snap, secrets); err != nil {
+		return apply.Result{}, err
+	}
 	result, err := apply.Run(ctx, p, apply.Env{
 		Hosts: s.hosts, Masters: masters(s.cfg), Store: s.store, Secrets: secrets, Recipients: s.recipients(snap.Public),
 		Artifacts: binaries.NewCache(s.cfg.Binaries.Cache), Now: s.opts.Now, Parallelism: s.parallelism(),
@@ -116,6 +120,23 @@ func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (appl
 		return result, fmt.Errorf("saving the state: %w", commitErr)
 	}
 	return result, err
+}
+
+// reseal seals the keys for the recipients of the configuration where they were
+// sealed for others: somebody who was added must be able to open them when the
+// one who is trusted today is gone.
+func (s *Session) reseal(ctx context.Context, snap state.Snapshot, secrets state.Secrets) error {
+	to := s.recipients(snap.Public)
+	if len(snap.Sealed) == 0 || slices.Equal(slices.Sorted(slices.Values(to)), slices.Sorted(slices.Values(snap.Recipients))) {
+		return nil
+	}
+	sealed, err := snap.Seal(to, secrets)
+	if err != nil {
+		return fmt.Errorf("sealing the keys for the recipients of the state block: %w", err)
+	}
+	return s.store.PutKeys(context.WithoutCancel(ctx), state.Keys{
+		Recipients: to, Authorities: snap.Authorities, KeyPairs: snap.KeyPairs, Sealed: sealed,
+	})
 }
 
 // recipients are whom the keys are sealed for: the configuration's, else those

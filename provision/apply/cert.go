@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"path"
+
 	"hardway/certs"
 	"hardway/provision/host"
 	"hardway/provision/plan"
@@ -28,8 +30,14 @@ func (r *run) certificate(h host.Host, c *resource.Certificate) (state.Done, err
 	if c.Combined {
 		text := leaf.Combined().Reveal()
 		record.CertSHA256, record.KeySHA256 = resource.SHA256(text), resource.SHA256(text)
-		err := h.Put(r.ctx, content(c.CertPath, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", text))
-		return state.Done{SHA256: record.CertSHA256, Certificate: record}, err
+		// The kubelet's certificate store wants a link that it can turn to the
+		// next certificate; with a file in its place every rotation would fail
+		// (client-go util/certificate/certificate_store.go).
+		file := path.Join(path.Dir(c.CertPath), "kubelet-client-hardway-"+leaf.Info.Serial+".pem")
+		if err := h.Put(r.ctx, content(file, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", text)); err != nil {
+			return state.Done{}, err
+		}
+		return state.Done{SHA256: record.CertSHA256, Certificate: record}, r.script(h, "link", file, c.CertPath)
 	}
 	if err := h.Put(r.ctx, content(c.KeyPath, resource.Meta{Mode: keyMode, Owner: c.Owner, Group: c.Group}, "", leaf.KeyPEM.Reveal())); err != nil {
 		return state.Done{}, err

@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"hardway/provision/addr"
@@ -53,3 +55,20 @@ type Result struct {
 	// image was under way.
 	Copying time.Duration `json:"copying"`
 }
+
+// IncompleteError says that a plan was not carried out in full. What was done
+// is recorded; running apply again resumes.
+type IncompleteError struct {
+	Errs    []error
+	Skipped int
+}
+
+func (e *IncompleteError) Error() string {
+	if len(e.Errs) == 0 {
+		return fmt.Sprintf("interrupted: %d changes were not started; run `hardway apply` again to resume", e.Skipped)
+	}
+	return errors.Join(e.Errs...).Error()
+}
+
+// Unwrap returns the failures.
+func (e *IncompleteError) Unwrap() []error { return e.Errs }

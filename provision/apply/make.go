@@ -56,9 +56,10 @@ func (r *run) script(h host.Host, name string, args ...string) error {
 }
 
 // savePrior keeps a copy of what stands in the way, on the host itself: its
-// content may be a secret, which has no business in the state.
+// content may be a secret, which has no business in the state. Of a directory
+// only mode and owner change, and those are in the state.
 func (r *run) savePrior(h host.Host, c *plan.Change) error {
-	if !c.Prior.Exists || c.Prior.SHA256 == "" {
+	if !c.Prior.Exists || c.Prior.SHA256 == "" && c.Prior.Target == "" {
 		return nil
 	}
 	for _, p := range paths(c.Spec) {

@@ -3,7 +3,6 @@ package apply
 import (
 	"errors"
 	"fmt"
-	"maps"
 
 	"hardway/provision/addr"
 	"hardway/provision/host"
@@ -31,7 +30,25 @@ func (r *run) remove(c plan.Change) error {
 	if err := r.unmake(h, c, prior); err != nil {
 		return err
 	}
-	return r.Store.Forget(r.ctx, c.Addr)
+	return r.forget(c.Addr)
+}
+
+// forget drops the record of what is gone. With a host's last one goes what
+// hardway keeps for itself there, and before it: were it the other way round, a
+// failure in between would leave nothing that tells the next destroy of it.
+func (r *run) forget(a addr.Address) error {
+	if r.mode == plan.Destroy && !a.Host.IsCluster() {
+		r.mu.Lock()
+		r.left[a.Host]--
+		last := r.left[a.Host] == 0
+		r.mu.Unlock()
+		if last {
+			if err := r.leave(a.Host); err != nil {
+				return err
+			}
+		}
+	}
+	return r.Store.Forget(r.ctx, a)
 }
 
 func (r *run) unmake(h host.Host, c plan.Change, prior state.Prior) error {
@@ -86,10 +103,16 @@ func (r *run) removePaths(h host.Host, s resource.Spec, prior state.Prior) error
 
 func (r *run) removeDirectory(h host.Host, d *resource.Directory, prior state.Prior) error {
 	switch {
-	case prior.Exists && (d.Purge || d.Data) && prior.Empty:
-		return r.script(h, "directory-empty", d.Path)
-	case prior.Exists:
-		return nil // it was there before us, and so may be what lies in it
+	case prior.Exists: // before us, and so may be what lies in it
+		if (d.Purge || d.Data) && prior.Empty {
+			if err := r.script(h, "directory-empty", d.Path); err != nil {
+				return err
+			}
+		}
+		if prior.Mode == d.Mode && prior.Owner == d.Owner && prior.Group == d.Group {
+			return nil
+		}
+		return r.script(h, "directory", d.Path, fmt.Sprintf("%04o", prior.Mode), prior.Owner, prior.Group)
 	case d.Purge || d.Data:
 		return h.Remove(r.ctx, host.Remove{Path: d.Path, Recursive: true})
 	}
@@ -123,8 +146,8 @@ func (r *run) removeUnit(h host.Host, u *resource.Unit, prior state.Prior) error
 	if err := h.Unit(r.ctx, u.Name, host.DaemonReload); err != nil {
 		return err
 	}
-	_ = h.Unit(r.ctx, u.Name, host.ResetFailed) // nothing to reset is the usual case
-	if prior.Unit == nil || !prior.SavedOnHost {
+	_ = h.Unit(r.ctx, u.Name, host.ResetFailed)           // nothing to reset is the usual case
+	if prior.Unit == nil || prior.Unit.Load != "loaded" { // else it is there again: in our file's place, or behind it
 		return nil
 	}
 	if prior.Unit.Enabled == "enabled" {
@@ -138,47 +161,38 @@ func (r *run) removeUnit(h host.Host, u *resource.Unit, prior state.Prior) error
 	return nil
 }
 
-// dropMaterial forgets an authority or a key pair: the cluster is gone.
-func (r *run) dropMaterial(c plan.Change) error {
-	r.keyMu.Lock()
-	defer r.keyMu.Unlock()
-	now := r.Store.Snapshot()
-	keys := state.Keys{Recipients: r.Recipients, Authorities: maps.Clone(now.Authorities), KeyPairs: maps.Clone(now.KeyPairs)}
-	delete(keys.Authorities, c.Addr.Name)
-	delete(keys.KeyPairs, c.Addr.Name)
-	delete(r.keys, resource.MaterialKey(c.Addr.Name))
-	delete(r.keys, resource.MaterialPrivate(c.Addr.Name))
-	if len(r.keys) > 0 {
-		var err error
-		if keys.Sealed, err = now.Seal(r.Recipients, state.Secrets{Keys: r.keys}); err != nil {
-			return err
-		}
+// leave removes hardway's own directory from a host, as the session's last act
+// there, and frees what was allocated to it.
+func (r *run) leave(at addr.Host) error {
+	h, ok := r.Hosts[at]
+	if !ok {
+		return fmt.Errorf("%s is not connected", at)
 	}
-	return r.Store.PutKeys(r.ctx, keys)
+	if err := r.script(h, "state-clear"); err != nil {
+		return fmt.Errorf("removing %s: %w", home, err)
+	}
+	r.allocMu.Lock()
+	defer r.allocMu.Unlock()
+	have := r.Store.Snapshot().Allocations
+	if table := have.Free(at.Name); !table.Equal(have) {
+		return r.Store.PutAllocations(r.ctx, table)
+	}
+	return nil
 }
 
-// leave removes hardway's own directory from the hosts on which nothing of ours
-// is left, and frees what was allocated to them.
-func (r *run) leave() {
-	left := map[addr.Host]bool{}
-	for a := range r.Store.Snapshot().Resources {
-		left[a.Host] = true
+// leaveUnused leaves the hosts on which a destruction found nothing of ours:
+// locking made a directory there too.
+func (r *run) leaveUnused(before state.Snapshot) {
+	used := map[addr.Host]bool{}
+	for a := range before.Resources {
+		used[a.Host] = true
 	}
-	table := r.Store.Snapshot().Allocations
-	for at, h := range r.Hosts {
-		if left[at] {
+	for at := range r.Hosts {
+		if used[at] {
 			continue
 		}
-		if err := r.script(h, "state-clear"); err != nil { // the session's last act there
-			r.errs = append(r.errs, fmt.Errorf("%s: removing %s: %w", at, home, err))
-			r.result.Failed++
-			continue
-		}
-		table = table.Free(at.Name)
-	}
-	if !table.Equal(r.Store.Snapshot().Allocations) {
-		if err := r.Store.PutAllocations(r.ctx, table); err != nil {
-			r.errs = append(r.errs, err)
+		if err := r.leave(at); err != nil {
+			r.errs = append(r.errs, fmt.Errorf("%s: %w", at, err))
 			r.result.Failed++
 		}
 	}

@@ -12,14 +12,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
-	"hardway/certs"
 	"hardway/provision/addr"
 	"hardway/provision/host"
 	"hardway/provision/plan"
-	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
@@ -67,10 +66,14 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		Env: env, mode: p.Mode, sink: sink, started: env.Now(),
 		// What has begun is finished: an interrupt must not tear an operation.
 		ctx: context.WithoutCancel(stop), stop: stop,
-		keys: maps.Clone(env.Secrets.Keys),
+		keys: maps.Clone(env.Secrets.Keys), left: map[addr.Host]int{},
 	}
 	if r.keys == nil {
 		r.keys = map[string]state.Secret{}
+	}
+	before := env.Store.Snapshot()
+	for a := range before.Resources {
+		r.left[a.Host]++
 	}
 	if err := r.bound(p); err != nil {
 		return Result{}, err
@@ -89,10 +92,10 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 	}
 	outcomes := walk(stop, p.Changes, orDefault(env.Parallelism, 10), perHost, r.one, r.skipped)
 	if p.Mode == plan.Destroy {
-		r.leave()
+		r.leaveUnused(before)
 	}
 	for _, c := range p.Changes {
-		if active(c) {
+		if active(c) || outcomes[c.Addr] == failed {
 			r.count(c, outcomes[c.Addr])
 		}
 	}
@@ -119,9 +122,12 @@ type run struct {
 	errs    []error
 	uploads int // under way
 	copying time.Time
+	left    map[addr.Host]int // records a host had, less those that a removal is through with
 
 	keyMu sync.Mutex
 	keys  map[string]state.Secret
+
+	allocMu sync.Mutex // while the allocation table is read, changed and written
 }
 
 func active(c plan.Change) bool { return c.Action != plan.NoOp && c.Action != plan.Read }
@@ -147,12 +153,12 @@ func (r *run) bound(p *plan.Plan) error {
 
 // one carries out one change, recorded before and after.
 func (r *run) one(c plan.Change) error {
-	if !active(c) {
-		return r.adopt(c)
+	began, do := r.Now(), r.adopt
+	if active(c) {
+		do = r.change
+		r.emit(Event{Phase: Started, Addr: c.Addr, Action: c.Action})
 	}
-	began := r.Now()
-	r.emit(Event{Phase: Started, Addr: c.Addr, Action: c.Action})
-	err := r.change(c)
+	err := do(c)
 	elapsed := r.Now().Sub(began)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", c.Addr, err)
@@ -161,12 +167,21 @@ func (r *run) one(c plan.Change) error {
 		r.mu.Unlock()
 		// The record makes the next plan finish the job; when even that cannot be
 		// written, the begun operation itself stands in the journal.
-		_ = r.Store.Failed(r.ctx, c.Addr, err.Error())
+		_ = r.Store.Failed(r.ctx, c.Addr, firstLine(err))
 		r.emit(Event{Phase: Failed, Addr: c.Addr, Action: c.Action, Elapsed: elapsed, Err: err.Error()})
 		return err
 	}
-	r.emit(Event{Phase: Done, Addr: c.Addr, Action: c.Action, Elapsed: elapsed})
+	if active(c) {
+		r.emit(Event{Phase: Done, Addr: c.Addr, Action: c.Action, Elapsed: elapsed})
+	}
 	return nil
+}
+
+// firstLine is what the state keeps of an error: what follows may be a log of the
+// host, which has no business in the state.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line[:min(len(line), 1024)]
 }
 
 // adopt records what was right before hardway came: a kernel parameter that
@@ -185,7 +200,7 @@ func (r *run) adopt(c plan.Change) error {
 func (r *run) change(c plan.Change) error {
 	switch c.Action {
 	case plan.Forget:
-		return r.Store.Forget(r.ctx, c.Addr)
+		return r.forget(c.Addr)
 	case plan.Delete:
 		return r.remove(c)
 	}
@@ -209,6 +224,11 @@ func (r *run) change(c plan.Change) error {
 		return err
 	}
 	done, err := r.make(h, c)
+	if _, moved := errors.AsType[*host.ChangedError](err); moved && c.Prior != nil {
+		// Nothing of ours stands there, and what does is to be kept: the next plan
+		// must not take it for our own.
+		return errors.Join(err, r.Store.Forget(r.ctx, c.Addr))
+	}
 	if err != nil {
 		return err
 	}
@@ -263,23 +283,6 @@ func (r *run) verdict() error {
 	return &IncompleteError{Errs: r.errs, Skipped: r.result.Skipped}
 }
 
-// IncompleteError says that a plan was not carried out in full. What was done
-// is recorded; running apply again resumes.
-type IncompleteError struct {
-	Errs    []error
-	Skipped int
-}
-
-func (e *IncompleteError) Error() string {
-	if len(e.Errs) == 0 {
-		return fmt.Sprintf("interrupted: %d changes were not started; run `hardway apply` again to resume", e.Skipped)
-	}
-	return errors.Join(e.Errs...).Error()
-}
-
-// Unwrap returns the failures.
-func (e *IncompleteError) Unwrap() []error { return e.Errs }
-
 func (r *run) emit(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -288,65 +291,4 @@ func (r *run) emit(e Event) {
 	if r.sink != nil {
 		r.sink(e)
 	}
-}
-
-// material makes an authority or a key pair. It is durable, sealed, before any
-// host can hold something of it: hosts' changes depend on this one.
-func (r *run) material(c plan.Change) error {
-	r.keyMu.Lock()
-	defer r.keyMu.Unlock()
-	now := r.Store.Snapshot()
-	keys := state.Keys{Recipients: r.Recipients, Authorities: maps.Clone(now.Authorities), KeyPairs: maps.Clone(now.KeyPairs)}
-	switch {
-	case c.Spec.Authority != nil:
-		spec := c.Spec.Authority
-		a, err := certs.NewAuthority(certs.AuthoritySpec{
-			Name: c.Addr.Name, CN: spec.CN, Algorithm: certs.Algorithm(spec.Algorithm),
-			Validity: spec.Validity, Generation: spec.Generation, Now: r.Now(),
-		})
-		if err != nil {
-			return err
-		}
-		if keys.Authorities == nil {
-			keys.Authorities = map[string]state.Authority{}
-		}
-		r.keys[resource.MaterialKey(c.Addr.Name)] = state.NewSecret(string(a.KeyPEM.Reveal()))
-		keys.Authorities[c.Addr.Name] = state.Authority{
-			Generation: spec.Generation, CertPEM: string(a.CertPEM),
-			KeySHA256: resource.SHA256(a.KeyPEM.Reveal()), NotAfter: a.NotAfter,
-		}
-	default:
-		pair, err := certs.NewKeyPair(certs.Algorithm(c.Spec.KeyPair.Algorithm))
-		if err != nil {
-			return err
-		}
-		if keys.KeyPairs == nil {
-			keys.KeyPairs = map[string]state.KeyPair{}
-		}
-		r.keys[resource.MaterialPrivate(c.Addr.Name)] = state.NewSecret(string(pair.PrivatePEM.Reveal()))
-		keys.KeyPairs[c.Addr.Name] = state.KeyPair{
-			Generation: c.Spec.KeyPair.Generation, PublicPEM: string(pair.PublicPEM),
-			PrivateSHA256: resource.SHA256(pair.PrivatePEM.Reveal()),
-		}
-	}
-	var err error
-	if keys.Sealed, err = now.Seal(r.Recipients, state.Secrets{Keys: r.keys}); err != nil {
-		return err
-	}
-	return r.Store.PutKeys(r.ctx, keys)
-}
-
-// authority puts an authority together from the state and the opened keys.
-func (r *run) authority(name string) (certs.Authority, error) {
-	a, ok := r.Store.Snapshot().Authorities[name]
-	if !ok {
-		return certs.Authority{}, fmt.Errorf("the state has no authority %q", name)
-	}
-	r.keyMu.Lock()
-	key, ok := r.keys[resource.MaterialKey(name)]
-	r.keyMu.Unlock()
-	if !ok {
-		return certs.Authority{}, fmt.Errorf("the key of the authority %q is not in the sealed part of the state", name)
-	}
-	return certs.LoadAuthority(name, a.Generation, []byte(a.CertPEM), certs.NewSecret([]byte(key.Reveal())))
 }

@@ -44,9 +44,10 @@ func Build(in Input) (Result, error) {
 	b := newBuilder(in.Config)
 	b.lock, b.facts, b.state = in.Lock, in.Facts, in.State
 	var err error
-	if b.alloc, err = allocate(in.Config, in.State.Allocations); err != nil {
+	if b.alloc, err = allocate(in.Config, in.State); err != nil {
 		return Result{}, err
 	}
+	b.living()
 	b.authorities()
 	b.hostsText = b.hostsBlock()
 	for _, h := range in.Config.Hosts {
@@ -64,7 +65,11 @@ func Build(in Input) (Result, error) {
 }
 
 // allocate extends the allocation table by the hosts that have no entry yet.
-func allocate(cfg *config.Cluster, table state.Allocations) (state.Allocations, error) {
+func allocate(cfg *config.Cluster, s state.Public) (state.Allocations, error) {
+	table := s.Allocations
+	if !etcdLives(s) {
+		table.Etcd = nil
+	}
 	var names []string
 	for _, h := range cfg.Hosts {
 		names = append(names, h.Name)
@@ -73,36 +78,11 @@ func allocate(cfg *config.Cluster, table state.Allocations) (state.Allocations, 
 	if err != nil {
 		return table, fmt.Errorf("%s: %w", cfg.Range, err)
 	}
-	if err := sameMembers(cfg, table); err != nil {
-		return table, err
-	}
 	var members []state.EtcdHost
 	for _, m := range cfg.Masters() {
 		members = append(members, state.EtcdHost{Name: m.Name, PeerURL: "https://" + netip.AddrPortFrom(m.Address, 2380).String()})
 	}
 	return table.AssignEtcd(members), nil
-}
-
-// sameMembers refuses to change who the members of a living etcd are: a member
-// joins and leaves by a procedure of its own, one at a time, and a new unit on a
-// new host would wait for ever for a cluster that does not know it.
-func sameMembers(cfg *config.Cluster, table state.Allocations) error {
-	if len(table.Etcd) == 0 {
-		return nil
-	}
-	wanted := map[string]bool{}
-	for _, m := range cfg.Masters() {
-		wanted[m.Name] = true
-		if _, ok := table.Etcd[m.Name]; !ok {
-			return fmt.Errorf("%s: adding the master %q to a living cluster is not supported yet: etcd would have to take it in first; remove its block", m.Range, m.Name)
-		}
-	}
-	for _, name := range sortedKeys(table.Etcd) {
-		if !wanted[name] {
-			return fmt.Errorf("%s: removing the master %q from a living cluster is not supported yet: etcd would have to let it go first; put its block back", cfg.Range, name)
-		}
-	}
-	return nil
 }
 
 // builder collects resources; errs collects what the user has to mend, so that

@@ -3,6 +3,7 @@ package desired
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,9 @@ const gateTimeout = 3 * time.Minute
 
 // component adds the unit of a component. inputs are what needs a restart to
 // take effect, by name: their digest stands in the unit, so that the plan sees
-// a process that was started with others, whoever changed them.
-func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs map[string]string, cleanup []resource.Command, deps ...addr.Address) addr.Address {
+// a process that was started with others, whoever changed them. read are the
+// resources behind them.
+func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs map[string]string, read []addr.Address, cleanup []resource.Command, deps ...addr.Address) addr.Address {
 	if err != nil {
 		hb.fail("%s: %s: %w", hb.h.Range, hb.at, err)
 		return unit(hb.at, name)
@@ -38,8 +40,8 @@ func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs ma
 	}
 	return hb.add(hb.at, name, resource.Spec{Unit: &resource.Unit{
 		Name: sheet.Unit, Path: unitPath(sheet.Unit), Meta: resource.Root(0o600), Content: text, Inputs: digest,
-		Enabled: true, Running: true, Oneshot: sheet.Oneshot, Gate: hb.gate(sheet), Cleanup: cleanup, Stage: string(sheet.Stage),
-	}}, deps...)
+		Enabled: true, Running: true, ReadAtStart: read, Oneshot: sheet.Oneshot, Gate: hb.gate(sheet), Cleanup: cleanup, Stage: string(sheet.Stage),
+	}}, append(slices.Clone(deps), read...)...)
 }
 
 // inputsDigest covers the unit itself and every named input, in order of name.

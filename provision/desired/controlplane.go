@@ -39,8 +39,8 @@ func (hb *hostBuilder) etcd(trust trusted) {
 		InitialEnvFile: envPath, Flags: hb.h.Etcd.Flags,
 	})
 	hb.component(units.ComponentEtcd, u, err,
-		map[string]string{"binary": sum, "ca": hb.generation(authority(certs.AuthorityEtcd))}, nil,
-		bin, ctl, util, data, envFile, trust.etcd,
+		map[string]string{"binary": sum, "ca": hb.generation(authority(certs.AuthorityEtcd))}, []addr.Address{bin, trust.etcd}, nil,
+		ctl, util, data, envFile,
 		hb.leaf(certs.LeafEtcdServer, servedAt("2379")), hb.leaf(certs.LeafEtcdPeer, servedAt("2380")), hb.leaf(certs.LeafEtcdHealthcheckClient, nil))
 }
 
@@ -85,9 +85,9 @@ func (hb *hostBuilder) controlPlane(trust trusted) {
 	saPrivate := hb.material(hb.lay.saPrivate(), 0o600, resource.MaterialPrivate(certs.KeyPairServiceAccount), keypair(certs.KeyPairServiceAccount))
 	_, admin := hb.client(certs.LeafAdmin, hb.apiServer(), trust)
 
-	api := hb.apiServerUnit(trust, append([]addr.Address{kubectl, saPublic, saPrivate}, admin...))
-	hb.controllerManager(trust, append([]addr.Address{api, saPrivate}, admin...))
-	hb.scheduler(trust, append([]addr.Address{api}, admin...))
+	api := hb.apiServerUnit(trust, append([]addr.Address{kubectl, saPublic, saPrivate}, admin.all()...))
+	hb.controllerManager(trust, append([]addr.Address{api, saPrivate}, admin.all()...))
+	hb.scheduler(trust, append([]addr.Address{api}, admin.all()...))
 }
 
 func (hb *hostBuilder) apiServerUnit(trust trusted, deps []addr.Address) addr.Address {
@@ -120,7 +120,7 @@ func (hb *hostBuilder) apiServerUnit(trust trusted, deps []addr.Address) addr.Ad
 		// read once at the start; the other trust bundles and all leaf
 		// certificates are read again when their files change
 		"etcd-ca": hb.generation(authority(certs.AuthorityEtcd)), "service-account": hb.generation(keypair(certs.KeyPairServiceAccount)),
-	}, nil, deps...)
+	}, []addr.Address{bin, policyFile, trust.etcd}, nil, deps...)
 }
 
 func (hb *hostBuilder) controllerManager(trust trusted, deps []addr.Address) {
@@ -144,7 +144,7 @@ func (hb *hostBuilder) controllerManager(trust trusted, deps []addr.Address) {
 	hb.component(units.ComponentControllerManager, u, err, map[string]string{
 		"binary": sum, "kubeconfig": hb.apiServer(),
 		"root-ca": hb.generation(authority(certs.AuthorityKubernetes)), "service-account": hb.generation(keypair(certs.KeyPairServiceAccount)),
-	}, nil, append(deps, client...)...)
+	}, []addr.Address{bin, client.conf, trust.kubernetes}, nil, append(deps, client.all()...)...)
 }
 
 func (hb *hostBuilder) scheduler(trust trusted, deps []addr.Address) {
@@ -162,5 +162,5 @@ func (hb *hostBuilder) scheduler(trust trusted, deps []addr.Address) {
 	u, err := units.Scheduler(p)
 	deps = append(deps, bin, file, hb.leaf(certs.LeafSchedulerServing, servedAt("10259")))
 	hb.component(units.ComponentScheduler, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
-		nil, append(deps, client...)...)
+		[]addr.Address{bin, file, client.conf}, nil, append(deps, client.all()...)...)
 }

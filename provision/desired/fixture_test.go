@@ -116,6 +116,17 @@ func made(in Input) Input {
 	return in
 }
 
+// living adds the records of what an apply of another configuration left.
+func living(t testing.TB, in Input, before string) Input {
+	t.Helper()
+	first := build(t, input(t, before))
+	in.State.Allocations, in.State.Resources = first.Allocations, map[addr.Address]state.Record{}
+	for _, r := range first.Set.All() {
+		in.State.Resources[r.Addr] = state.Record{Spec: r.Spec, DependsOn: r.DependsOn}
+	}
+	return in
+}
+
 func build(t testing.TB, in Input) Result {
 	t.Helper()
 	r, err := Build(in)

@@ -205,3 +205,21 @@ func TestHostnameOverride(t *testing.T) {
 		t.Error("what an unreachable host is called was taken for a fact")
 	}
 }
+
+// TestResolvConf: pods do not inherit a resolver that listens on the host's
+// loopback alone.
+func TestResolvConf(t *testing.T) {
+	in := input(t, source(t, "lab"))
+	for target, want := range map[string]bool{
+		"": false, "/run/resolvconf/resolv.conf": false, "/run/systemd/resolve/resolv.conf": false,
+		"../run/systemd/resolve/stub-resolv.conf": true, "/run/systemd/resolve/stub-resolv.conf": true,
+	} {
+		o := seen("amd64", "n1")
+		o.Files = map[string]facts.File{"/etc/resolv.conf": {Type: facts.Symlink, Target: target}}
+		in.Facts = map[addr.Host]facts.Observation{n1: o}
+		text := get(t, build(t, in).Set, n1, resource.KindFile, "/var/lib/kubelet/config.yaml").Spec.File.Content
+		if got := strings.Contains(text, "resolvConf: /run/systemd/resolve/resolv.conf\n"); got != want {
+			t.Errorf("resolv.conf is a link to %q: set %v, want %v", target, got, want)
+		}
+	}
+}

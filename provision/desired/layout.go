@@ -9,7 +9,8 @@ import (
 
 // Paths that are the system's own and not for the user to choose.
 const (
-	unitDir = "/etc/systemd/system"
+	unitDir    = "/etc/systemd/system"
+	resolvConf = "/etc/resolv.conf"
 	// cniStateDir is where the host-local plugin keeps the addresses it gave.
 	cniStateDir = "/var/lib/cni"
 )

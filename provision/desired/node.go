@@ -46,7 +46,7 @@ func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	deps = append(deps, hb.dir("/opt/containerd", resource.Directory{Meta: resource.Root(0o711), Purge: true}))
 	// It watches the one, and makes it where nobody did; the other it looks into.
 	deps = append(deps, hb.plain(templates.CNIConfDir), hb.plain(hb.cfg.Directories.CNI))
-	daemon := hb.component(units.ComponentContainerd, u, err, inputs, nil, deps...)
+	daemon := hb.component(units.ComponentContainerd, u, err, inputs, []addr.Address{bins[0], config}, nil, deps...)
 
 	wait := []addr.Address{daemon}
 	for _, ref := range sortedKeys(hb.cfg.Runtime.Images) {
@@ -86,7 +86,7 @@ func (hb *hostBuilder) network(machine []addr.Address) []addr.Address {
 	}
 	if len(routes.Routes) > 0 { // a cluster of one host has none
 		u, err := units.Routes(routes)
-		wait = append(wait, hb.component(units.ComponentRoutes, u, err, nil, nil, machine...))
+		wait = append(wait, hb.component(units.ComponentRoutes, u, err, nil, nil, nil, machine...))
 	}
 	return wait
 }
@@ -106,6 +106,10 @@ func (hb *hostBuilder) kubeletParams() units.KubeletParams {
 	// flag appears only where it is not.
 	if f, ok := hb.facts[hb.at]; ok && f.Reachable() && f.Hostname != "" && strings.ToLower(f.Hostname) != hb.h.Name {
 		p.HostnameOverride = hb.h.Name
+	}
+	// A pod that inherited the stub resolver's 127.0.0.53 would ask itself.
+	if f, ok := hb.facts[hb.at]; ok && strings.HasSuffix(f.Files[resolvConf].Target, "/run/systemd/resolve/stub-resolv.conf") {
+		p.ResolvConf = "/run/systemd/resolve/resolv.conf"
 	}
 	if hb.h.IsMaster() {
 		p.Taints = append(p.Taints, units.ControlPlaneTaint())
@@ -145,10 +149,10 @@ func (hb *hostBuilder) kubelet(trust trusted, deps []addr.Address) {
 	plugins := hb.dir("/usr/libexec/kubernetes", resource.Directory{Meta: resource.Root(0o755), Purge: true})
 	deps = append(deps, bin, root, plugins, config, client, conf, serving, trust.kubernetes)
 	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
-		[]resource.Command{
+		[]addr.Address{bin, config, conf, client}, []resource.Command{
 			{Script: "pods-stop", Args: []string{hb.lay.bin("ctr"), templates.ContainerdSocket}},
 			{Script: "kubelet-unmount", Args: []string{p.RootDir}},
-			{Script: "cleanup-cni", Args: []string{templates.CNIBridge}},
+			{Script: "cleanup-cni", Args: []string{hb.cfg.Name, templates.CNIBridge}},
 		}, deps...)
 }
 
@@ -170,7 +174,7 @@ func (hb *hostBuilder) kubeProxy(trust trusted, deps []addr.Address) {
 	config := hb.file(p.ConfigFile, 0o600, text)
 	u, err := units.KubeProxy(p)
 	hb.component(units.ComponentKubeProxy, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
-		[]resource.Command{{Script: "cleanup-proxy"}}, slices.Concat(deps, client, []addr.Address{bin, config})...)
+		[]addr.Address{bin, config, client.conf}, []resource.Command{{Script: "cleanup-proxy"}}, slices.Concat(deps, client.all())...)
 }
 
 // nodeTimeout is how long a host may take to become a Ready node.

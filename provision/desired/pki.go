@@ -104,11 +104,18 @@ func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...
 	return p, hb.file(p, 0o600, string(text), deps...)
 }
 
-// client adds a client certificate of the catalogue and the kubeconfig that
-// carries it, and returns the kubeconfig's path and what to wait for.
-func (hb *hostBuilder) client(leaf, server string, trust trusted) (string, []addr.Address) {
+// credential is a client certificate with the kubeconfig that carries it.
+type credential struct{ cert, conf, trust addr.Address }
+
+// all is what to wait for.
+func (c credential) all() []addr.Address { return []addr.Address{c.cert, c.conf, c.trust} }
+
+// client adds a client certificate of the catalogue and its kubeconfig, whose
+// path it returns.
+func (hb *hostBuilder) client(leaf, server string, trust trusted) (string, credential) {
 	row, _ := certs.Lookup(leaf)
-	cert := hb.leaf(leaf, nil)
-	p, conf := hb.kubeconfig(row.Kubeconfig, row.CN, server, hb.lay.cert(row.File), hb.lay.key(row.File))
-	return p, []addr.Address{cert, conf, trust.kubernetes}
+	c := credential{cert: hb.leaf(leaf, nil), trust: trust.kubernetes}
+	var p string
+	p, c.conf = hb.kubeconfig(row.Kubeconfig, row.CN, server, hb.lay.cert(row.File), hb.lay.key(row.File))
+	return p, c
 }

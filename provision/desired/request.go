@@ -17,6 +17,7 @@ func Requests(hosts []addr.Host, want resource.Set, owned state.Public) map[addr
 	out := map[addr.Host]*request{}
 	for _, h := range hosts {
 		out[h] = &request{files: map[string]facts.FileRequest{}}
+		out[h].file(facts.FileRequest{Path: resolvConf}) // decides what pods inherit
 	}
 	var shared request // objects of the cluster, asked of every master
 	for _, r := range want.All() {

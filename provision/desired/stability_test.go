@@ -68,6 +68,7 @@ func TestMembersKeepWhatTheyWereMadeWith(t *testing.T) {
 		hosts = append(hosts, state.EtcdHost{Name: m.Name, PeerURL: "https://" + m.Address.String() + ":2380"})
 		in.State.Allocations = in.State.Allocations.AssignEtcd(hosts)
 	}
+	in.State.Resources = map[addr.Address]state.Record{unit(m1, "etcd"): {}} // it lives
 	set := build(t, in).Set
 	const p1, p2, p3 = "m1=https://192.168.10.21:2380", "m2=https://192.168.10.22:2380", "m3=https://192.168.10.23:2380"
 	for host, want := range map[string][2]string{"m1": {p1, "new"}, "m2": {p1 + "," + p2, "existing"}, "m3": {p1 + "," + p2 + "," + p3, "existing"}} {

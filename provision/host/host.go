@@ -74,11 +74,13 @@ const (
 	StartNoBlock UnitAction = "start-no-block"
 	Stop         UnitAction = "stop"
 	Restart      UnitAction = "restart"
-	Reload       UnitAction = "reload"
-	Enable       UnitAction = "enable"
-	Disable      UnitAction = "disable"
-	Unmask       UnitAction = "unmask"
-	ResetFailed  UnitAction = "reset-failed"
+	// RestartNoBlock is for members of an etcd that has no quorum to lose.
+	RestartNoBlock UnitAction = "restart-no-block"
+	Reload         UnitAction = "reload"
+	Enable         UnitAction = "enable"
+	Disable        UnitAction = "disable"
+	Unmask         UnitAction = "unmask"
+	ResetFailed    UnitAction = "reset-failed"
 )
 
 // Script names one of the constant scripts of package templates, and carries

@@ -96,7 +96,9 @@ func (c *comparison) certificate(ch *Change, want *resource.Certificate, obs fac
 func (c *comparison) certificateMeta(ch *Change, want *resource.Certificate, cert, key facts.File) {
 	certMode, keyMode := CertificateModes(want)
 	switch {
-	case want.Once && cert.Type == facts.Symlink: // the kubelet's own, after its first rotation
+	case want.Combined && cert.Type == facts.Symlink: // the file behind it is the kubelet's to name
+	case want.Combined:
+		ch.note(Replace, "the kubelet can only rotate it where a symbolic link stands")
 	case cert.Mode != certMode || cert.Owner != want.Owner || cert.Group != want.Group:
 		ch.note(Replace, fmt.Sprintf("mode or owner of %s differ", want.CertPath))
 	case !want.Combined && (key.Mode != keyMode || key.Owner != want.Owner || key.Group != want.Group):
@@ -141,6 +143,9 @@ func (c *comparison) issuer(info certs.Info) string {
 	return info.IssuerCN
 }
 
+// authorityNotice is how long before the end of an authority the plan speaks of it.
+const authorityNotice = 180 * 24 * time.Hour
+
 // material plans the making of an authority or a key pair. One that exists is
 // left alone: changing it is a rotation, which is a procedure of its own.
 func (c *comparison) material(ch *Change) {
@@ -156,6 +161,11 @@ func (c *comparison) material(ch *Change) {
 		if !ok {
 			ch.note(Create, "")
 			return
+		}
+		if left := have.NotAfter.Sub(c.in.Now); left < authorityNotice {
+			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: ch.Addr, Summary: fmt.Sprintf(
+				"it ends on %s, in %d days, and every certificate that it signed ends with it; replacing an authority is not supported yet",
+				have.NotAfter.UTC().Format(time.DateOnly), int(left.Hours()/24))})
 		}
 		ch.After = Attrs{"subject": value("CN=" + a.CN), "not_after": value(have.NotAfter.UTC().Format(time.DateOnly)), "key": {Sensitive: true}}
 		ch.Before = ch.After

@@ -48,7 +48,7 @@ func (p *pki) issue(t testing.TB, a certs.Authority, spec resource.Certificate, 
 	certMode, keyMode := CertificateModes(&spec)
 	p.cert, p.key = text(string(leaf.CertPEM), certMode), text(string(leaf.KeyPEM.Reveal()), keyMode)
 	if spec.Combined {
-		p.cert = text(string(leaf.Combined().Reveal()), certMode)
+		p.cert = link("kubelet-client-1.pem", string(leaf.Combined().Reveal()))
 		p.key = p.cert
 	}
 	p.record = state.Record{Spec: resource.Spec{Certificate: &p.spec}, Certificate: &state.Certificate{Serial: leaf.Info.Serial, KeySHA256: p.key.SHA256, CertSHA256: p.cert.SHA256}}
@@ -107,16 +107,15 @@ func TestCompareCertificate(t *testing.T) {
 			}
 			p.issue(t, other, p.spec, clock)
 		}, 0, Replace, `not signed by the present key of "etcd-ca"`},
-		"key gone":         {nil, func(_ *testing.T, p *pki) { p.key = facts.File{} }, 0, Replace, "its key is gone"},
-		"another key":      {nil, func(_ *testing.T, p *pki) { p.key = text("other", 0o600) }, 0, Replace, "its key is not the one that hardway issued"},
-		"nothing recorded": {nil, func(_ *testing.T, p *pki) { p.record.Certificate = nil }, 0, Replace, "its key is not the one that hardway issued"},
-		"another serial":   {nil, func(_ *testing.T, p *pki) { p.record.Certificate.Serial = "1" }, 0, Replace, "it is not the certificate that hardway issued for that key"},
-		"mode of the key":  {nil, func(_ *testing.T, p *pki) { p.key.Mode = 0o640 }, 0, Replace, "mode or owner of /pki/peer.key differ"},
-		"owner of the key": {nil, func(_ *testing.T, p *pki) { p.key.Owner = "etcd" }, 0, Replace, "mode or owner of /pki/peer.key differ"},
-		"mode of the leaf": {nil, func(_ *testing.T, p *pki) { p.cert.Mode = 0o600 }, 0, Replace, "mode or owner of /pki/peer.crt differ"},
-		"combined":         {combined, func(*testing.T, *pki) {}, 0, NoOp, ""},
-		"combined, mode":   {combined, func(_ *testing.T, p *pki) { p.cert.Mode = 0o644 }, 0, Replace, "mode or owner of /pki/peer.crt differ"},
-		"combined, a link": {combined, func(_ *testing.T, p *pki) { p.cert.Type, p.cert.Mode, p.cert.SHA256 = facts.Symlink, 0o777, "" }, 0, NoOp, ""},
+		"key gone":               {nil, func(_ *testing.T, p *pki) { p.key = facts.File{} }, 0, Replace, "its key is gone"},
+		"another key":            {nil, func(_ *testing.T, p *pki) { p.key = text("other", 0o600) }, 0, Replace, "its key is not the one that hardway issued"},
+		"nothing recorded":       {nil, func(_ *testing.T, p *pki) { p.record.Certificate = nil }, 0, Replace, "its key is not the one that hardway issued"},
+		"another serial":         {nil, func(_ *testing.T, p *pki) { p.record.Certificate.Serial = "1" }, 0, Replace, "it is not the certificate that hardway issued for that key"},
+		"mode of the key":        {nil, func(_ *testing.T, p *pki) { p.key.Mode = 0o640 }, 0, Replace, "mode or owner of /pki/peer.key differ"},
+		"owner of the key":       {nil, func(_ *testing.T, p *pki) { p.key.Owner = "etcd" }, 0, Replace, "mode or owner of /pki/peer.key differ"},
+		"mode of the leaf":       {nil, func(_ *testing.T, p *pki) { p.cert.Mode = 0o600 }, 0, Replace, "mode or owner of /pki/peer.crt differ"},
+		"combined":               {combined, func(*testing.T, *pki) {}, 0, NoOp, ""},
+		"combined, a plain file": {combined, func(_ *testing.T, p *pki) { p.cert = text(string(p.cert.Content), 0o600) }, 0, Replace, "the kubelet can only rotate it where a symbolic link stands"},
 		"combined, rotated": {combined, func(t *testing.T, p *pki) {
 			record := p.record
 			p.issue(t, p.authority, p.spec, clock)

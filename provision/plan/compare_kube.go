@@ -152,8 +152,12 @@ func dropped(n *resource.Node, record state.Record) *resource.Node {
 	if before == nil {
 		return &next
 	}
+	wanted := func(key string) bool {
+		return slices.ContainsFunc(n.Taints, func(t string) bool { k, e := taintKey(t); return k+":"+e == key })
+	}
 	if record.Pending { // it may not have come to dropping them
-		next.DropLabels, next.DropTaints = slices.Clone(before.DropLabels), slices.Clone(before.DropTaints)
+		next.DropLabels = slices.DeleteFunc(slices.Clone(before.DropLabels), func(k string) bool { _, kept := n.Labels[k]; return kept })
+		next.DropTaints = slices.DeleteFunc(slices.Clone(before.DropTaints), wanted)
 	}
 	for _, k := range slices.Sorted(maps.Keys(before.Labels)) {
 		if _, kept := n.Labels[k]; !kept {
@@ -161,9 +165,7 @@ func dropped(n *resource.Node, record state.Record) *resource.Node {
 		}
 	}
 	for _, t := range before.Taints {
-		key, effect := taintKey(t)
-		kept := slices.ContainsFunc(n.Taints, func(w string) bool { k, e := taintKey(w); return k == key && e == effect })
-		if !kept {
+		if key, effect := taintKey(t); !wanted(key + ":" + effect) {
 			next.DropTaints = append(next.DropTaints, key+":"+effect)
 		}
 	}

@@ -172,6 +172,12 @@ func TestDropAfterACrash(t *testing.T) {
 	a := at(cluster, resource.KindNode, "n1")
 	c := change(t, compute(t, w.input()), a)
 	w.record(state.Entry{Begin: &state.Begin{Addr: a, Spec: c.Spec, DependsOn: c.DependsOn}}) // and no further
+	again := w.clone(t)
+	again.cfg = load(t, source) // wanted once more
+	again.converge()
+	if got := string(again.nodes["n1"]); !strings.Contains(got, `"tier":"gold"`) || !strings.Contains(got, `"key":"dedicated","value":"gpu"`) {
+		t.Errorf("it is gone: %s", got)
+	}
 	w.converge()
 	if got := string(w.nodes["n1"]); strings.Contains(got, "tier") || strings.Contains(got, "dedicated") {
 		t.Errorf("it is still there: %s", got)

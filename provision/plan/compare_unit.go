@@ -43,7 +43,10 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 		if masked {
 			ch.Reason = "the unit is masked"
 		}
-		if exists {
+		if running && !exists {
+			ch.Before = Attrs{} // a process without its file: rolling counts it
+		}
+		if running || exists {
 			ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
 		}
 		return

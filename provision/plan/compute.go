@@ -43,6 +43,9 @@ func Compute(in Input) (*Plan, error) {
 	if err := c.checkReplace(); err != nil {
 		return nil, err
 	}
+	if err := c.clocks(); err != nil && in.Mode != Destroy {
+		return nil, err
+	}
 	for _, r := range in.Desired.All() {
 		c.desired(r)
 	}
@@ -57,6 +60,10 @@ func Compute(in Input) (*Plan, error) {
 	if err := c.target(); err != nil {
 		return nil, err
 	}
+	if err := c.checkMembers(); err != nil {
+		return nil, err
+	}
+	foreignInputs(p.Changes)
 	rolling(p.Changes)
 	var err error
 	if p.Changes, err = order(p.Changes); err != nil {
@@ -135,6 +142,15 @@ func kubeRank(s facts.KubeState) int {
 
 func (c *comparison) desired(r resource.Resource) {
 	record, owned := c.in.State.Resources[r.Addr]
+	if record.Removing { // an interrupted destroy may have put back what stood there before
+		owned = false
+	}
+	if from := record.Path(); owned && from != r.Spec.Path() {
+		// It has another place now, where whatever stands is not ours.
+		c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: r.Addr,
+			Summary: fmt.Sprintf("it moves from %s to %s; what stands at the old place is left there: remove it by hand", from, r.Spec.Path())})
+		record, owned = state.Record{}, false
+	}
 	ch := Change{Addr: r.Addr, Action: NoOp, Disruption: None, DependsOn: r.DependsOn, Spec: r.Spec}
 	var obs facts.Observation
 	if !inState(r.Spec) {

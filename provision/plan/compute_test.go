@@ -85,9 +85,10 @@ func TestReplace(t *testing.T) {
 	w := newWorld(t, example(t, "lab"))
 	w.converge()
 	for name, want := range map[string][]string{
-		`node["n1"].unit["kubelet"]`:               {`-/+ node["n1"].unit["kubelet"]: replacement was asked for`},
-		`node["n1"].cert["kubelet-serving"]`:       {`-/+ node["n1"].cert["kubelet-serving"]: replacement was asked for`},
-		`node["n1"].cert["kubelet-client"]`:        {`-/+ node["n1"].cert["kubelet-client"]: replacement was asked for`},
+		`node["n1"].unit["kubelet"]`:         {`-/+ node["n1"].unit["kubelet"]: replacement was asked for`},
+		`node["n1"].cert["kubelet-serving"]`: {`-/+ node["n1"].cert["kubelet-serving"]: replacement was asked for`},
+		`node["n1"].cert["kubelet-client"]`: {`-/+ node["n1"].cert["kubelet-client"]: replacement was asked for`,
+			`~ node["n1"].unit["kubelet"]: it may run with what stood in node["n1"].cert["kubelet-client"] before`},
 		`master["m1"].binary["kubectl"]`:           {`-/+ master["m1"].binary["kubectl"]: replacement was asked for`},
 		`master["m1"].cert["etcd-peer"]`:           {`-/+ master["m1"].cert["etcd-peer"]: replacement was asked for`},
 		`node["n2"].image`:                         {`-/+ node["n2"].image["hardway.local/agnhost:1"]: replacement was asked for`, `-/+ node["n2"].image["hardway.local/pause:1"]: replacement was asked for`},
@@ -103,7 +104,7 @@ func TestReplace(t *testing.T) {
 			for _, c := range p.Changes {
 				switch {
 				case c.Action == NoOp:
-				case c.Spec.Unit != nil && (*c.Unit != UnitSteps{Write: true, Enable: true, Start: "restart"} || c.Disruption != Restart):
+				case c.Spec.Unit != nil && c.Action == Replace && (*c.Unit != UnitSteps{Write: true, Enable: true, Start: "restart"} || c.Disruption != Restart):
 					t.Errorf("%s: %+v, %s", c.Addr, *c.Unit, c.Disruption)
 				case c.Spec.Certificate != nil && (c.Disruption != Reload || !c.After["serial"].Unknown):
 					t.Errorf("%s: %s, %v", c.Addr, c.Disruption, c.After)

@@ -11,15 +11,13 @@ import (
 )
 
 // deletion plans the removal of something we own and no longer want. What
-// depended on it goes first, so the recorded dependencies are turned around.
+// depended on it goes first, or is changed so that it no longer does: the
+// recorded dependencies are turned around.
 func (c *comparison) deletion(a addr.Address, r state.Record) {
 	ch := Change{Addr: a, Action: Delete, Spec: r.Spec, Prior: &r.Prior, Disruption: None}
 	if c.dependents == nil {
 		c.dependents = map[addr.Address][]addr.Address{}
 		for other, record := range c.in.State.Resources {
-			if _, kept := c.in.Desired.Get(other); kept {
-				continue
-			}
 			for _, d := range record.DependsOn {
 				c.dependents[d] = append(c.dependents[d], other)
 			}
@@ -54,7 +52,8 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 			return // listed under Unknown
 		}
 		if d := r.Spec.Directory; d != nil && d.Data && !c.in.DestroyData {
-			ch.Action, ch.Reason = Forget, "its data is kept; --destroy-data removes it"
+			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: a, Summary: d.Path + " and its data are kept; `hardway destroy --destroy-data` removes them"})
+			return // and its record, for the day when somebody does
 		}
 		if u := r.Spec.Unit; u != nil && obs.Units[u.Name].Active == "active" {
 			ch.Disruption = Restart

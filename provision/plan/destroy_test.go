@@ -61,18 +61,24 @@ func (w *world) specOf(a addr.Address) resource.Spec {
 
 // TestDestroyKeepsData: etcd's data stays unless it was asked for.
 func TestDestroyKeepsData(t *testing.T) {
-	w := applied(t, "lab")
+	w := newWorld(t, example(t, "lab"))
+	w.hosts[m1].Files["/var/lib/etcd"] = facts.File{Type: facts.Directory, Mode: 0o755, Owner: "root", Group: "root"} // as a volume would be
+	w.converge()
 	data := at(m1, resource.KindDirectory, "/var/lib/etcd")
 	if c := change(t, compute(t, w.destruction(true)), data); c.Action != Delete {
 		t.Errorf("with --destroy-data: %s", c.Action)
 	}
 	p := compute(t, w.destruction(false))
-	if c := change(t, p, data); c.Action != Forget || c.Reason != "its data is kept; --destroy-data removes it" {
-		t.Errorf("without --destroy-data: %s %q", c.Action, c.Reason)
+	if len(p.Warnings) != 1 || p.Warnings[0].Addr != data || !strings.Contains(p.Warnings[0].Summary, "--destroy-data") || !p.Complete {
+		t.Errorf("without --destroy-data: complete %v, warnings %v", p.Complete, p.Warnings)
 	}
 	w.apply(p)
-	if !w.hosts[m1].Files["/var/lib/etcd/member"].Exists() {
-		t.Error("the data is gone")
+	if !w.hosts[m1].Files["/var/lib/etcd/member"].Exists() || len(w.snap.Resources) != 1 {
+		t.Errorf("the data is gone, or the state owns more: %v", w.snap.Addresses())
+	}
+	w.apply(compute(t, w.destruction(true))) // on another day
+	if w.hosts[m1].Files["/var/lib/etcd/member"].Exists() || len(w.snap.Resources) != 0 {
+		t.Errorf("the data is there, or the state owns: %v", w.snap.Addresses())
 	}
 }
 
@@ -136,8 +142,14 @@ func TestRemovedFromTheConfiguration(t *testing.T) {
 	w.apply(p)
 	w.settled()
 
-	w.cfg = load(t, strings.Replace(source, `, n2 = "192.168.56.22"`, "", 1))
-	p = compute(t, w.input())
+	// Package desired refuses to forget a host; a plan that is made all the same
+	// touches nothing on it.
+	in := w.input()
+	in.Desired = setOf(t, slices.DeleteFunc(slices.Clone(in.Desired.All()), func(r resource.Resource) bool {
+		return r.Addr.Host == n2 || r.Addr == at(cluster, resource.KindNode, "n2")
+	})...)
+	delete(in.Observed, n2)
+	p = compute(t, in)
 	if len(p.Warnings) != 1 || p.Warnings[0].Addr != (addr.Address{Host: n2}) || p.Complete {
 		t.Errorf("complete %v, warnings %v", p.Complete, p.Warnings)
 	}
@@ -149,8 +161,38 @@ func TestRemovedFromTheConfiguration(t *testing.T) {
 	if c := change(t, p, at(cluster, resource.KindNode, "n2")); c.Action != Delete {
 		t.Errorf("the Node: %s", c.Action)
 	}
-	w.hosts[m1].live("kube-apiserver.service", func(u *facts.Unit) { u.Active = "failed" })
-	if p = compute(t, w.input()); !slices.ContainsFunc(p.Deferred, func(d Deferred) bool { return d.Addr == at(cluster, resource.KindNode, "n2") }) {
+	master := in.Observed[m1]
+	master.Kube = facts.Kube{State: facts.Down}
+	in.Observed[m1] = master
+	if p = compute(t, in); !slices.ContainsFunc(p.Deferred, func(d Deferred) bool { return d.Addr == at(cluster, resource.KindNode, "n2") }) {
 		t.Errorf("without the API the Node is not deferred: %v", p.Deferred)
+	}
+}
+
+// TestDestroyOneHost: a node goes with its Node, which the API is told; a member
+// of etcd does not go alone.
+func TestDestroyOneHost(t *testing.T) {
+	w := applied(t, "three")
+	in := w.destruction(true)
+	in.Targets = parse(t, `node["n2"]`, `cluster.node["n2"]`)
+	p := compute(t, in)
+	if c := change(t, p, at(cluster, resource.KindNode, "n2")); c.Action != Delete {
+		t.Errorf("the Node: %s %q", c.Action, c.Reason)
+	}
+	w.apply(p)
+	if _, registered := w.nodes["n2"]; registered || len(w.nodes) != 4 {
+		t.Errorf("Nodes are left: %d", len(w.nodes))
+	}
+	for _, target := range []string{`master["m2"]`, `master["m2"].unit["etcd"]`} {
+		in := w.destruction(true)
+		in.Targets = parse(t, target)
+		if _, err := Compute(in); err == nil || !strings.Contains(err.Error(), `master["m2"]: destroying one of 3 etcd members is not supported yet`) {
+			t.Errorf("--target %s: %v", target, err)
+		}
+	}
+	in = w.destruction(true)
+	in.Targets = parse(t, `master["m1"]`, `master["m2"]`, `master["m3"]`)
+	if _, err := Compute(in); err != nil {
+		t.Errorf("all members: %v", err)
 	}
 }

@@ -51,6 +51,9 @@ func (w *world) makeObject(s resource.Spec) {
 	}
 	maps.Copy(live.Metadata.Labels, s.Node.Labels)
 	for _, k := range s.Node.DropLabels {
+		if _, both := s.Node.Labels[k]; both {
+			w.t.Fatalf("kubectl: can not both modify and remove the label %q", k)
+		}
 		if _, there := live.Metadata.Labels[k]; !there {
 			w.t.Fatalf("kubectl: label %q not found", k)
 		}

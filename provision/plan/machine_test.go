@@ -124,9 +124,19 @@ func (w *world) issue(m *machine, c *resource.Certificate) (string, *state.Certi
 	certMode, keyMode := CertificateModes(c)
 	m.Files[c.KeyPath] = text(keyText, keyMode)
 	m.Files[c.CertPath] = text(certText, certMode)
+	if c.Combined { // the kubelet turns a link when it rotates
+		target := path.Join(path.Dir(c.CertPath), "kubelet-client-"+leaf.Info.Serial+".pem")
+		m.Files[target] = text(certText, certMode)
+		m.Files[c.CertPath] = link(target, certText)
+	}
 	sum := resource.SHA256([]byte(certText))
 	return sum, &state.Certificate{PEM: string(leaf.CertPEM), CertSHA256: sum, KeySHA256: resource.SHA256([]byte(keyText)), Serial: leaf.Info.Serial,
 		Authority: authority.Name, Generation: authority.Generation, NotBefore: leaf.Info.NotBefore, NotAfter: leaf.Info.NotAfter}
+}
+
+// link is a symbolic link, with what is read through it.
+func link(target, content string) facts.File {
+	return facts.File{Type: facts.Symlink, Mode: 0o777, Owner: "root", Group: "root", Target: target, Content: []byte(content)}
 }
 
 var inputsOf = regexp.MustCompile(`HARDWAY_INPUTS=([0-9a-f]+)`)
@@ -158,11 +168,11 @@ func (w *world) steps(m *machine, c Change) {
 	}
 	switch steps.Start {
 	case "":
-	case "start", "start-no-block", "restart":
+	case "start", "start-no-block", "restart", "restart-no-block":
 		if live.Load != "loaded" {
 			w.t.Fatalf("%s: %s of a unit that is %s", c.Addr, steps.Start, live.Load)
 		}
-		if live.Active != "active" || steps.Start == "restart" {
+		if live.Active != "active" || strings.HasPrefix(steps.Start, "restart") {
 			live.Active, live.Inputs = "active", ""
 			if found := inputsOf.FindSubmatch(m.Files[u.Path].Content); found != nil {
 				live.Inputs = string(found[1])

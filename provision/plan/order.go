@@ -110,7 +110,8 @@ func (c *comparison) target() error {
 	c.plan.Warnings = slices.DeleteFunc(c.plan.Warnings, func(w Warning) bool {
 		return !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return t.Host == w.Addr.Host })
 	})
-	c.plan.Complete = len(c.plan.Deferred)+len(c.plan.Unknown)+len(c.plan.Warnings) == 0
+	gone := slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return c.gone[t.Host] })
+	c.plan.Complete = len(c.plan.Deferred)+len(c.plan.Unknown) == 0 && !gone
 	return nil
 }
 

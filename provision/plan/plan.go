@@ -83,7 +83,7 @@ type UnitSteps struct {
 	Unmask  bool `json:"unmask,omitempty"`
 	Enable  bool `json:"enable,omitempty"`
 	Disable bool `json:"disable,omitempty"`
-	// Start is "", "start", "start-no-block", "restart" or "stop".
+	// Start is "", "start", "start-no-block", "restart", "restart-no-block" or "stop".
 	Start string `json:"start,omitempty"`
 }
 

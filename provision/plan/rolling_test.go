@@ -155,3 +155,54 @@ func TestOneRestart(t *testing.T) {
 		t.Errorf("%q, %+v", c.Reason, *c.Unit)
 	}
 }
+
+// TestQuorum: a member that is down comes before the healthy ones; where there is
+// no quorum to lose, the members that are to be started do not wait for each other.
+func TestQuorum(t *testing.T) {
+	base := applied(t, "three")
+	etcd := func(h addr.Host) addr.Address { return at(h, resource.KindUnit, "etcd") }
+	owed := func(u *facts.Unit) { u.Inputs = "older" }
+	down := func(u *facts.Unit) { u.Active, u.Inputs = "failed", "" }
+	for name, c := range map[string]struct {
+		m1, m2, m3 func(*facts.Unit)
+		starts     [3]string
+		chain      []addr.Host // each before the next; the others wait for none of these
+	}{
+		"all run, all are owed":      {owed, owed, owed, [3]string{"restart", "restart", "restart"}, []addr.Host{m1, m2, m3}},
+		"the last one is down":       {owed, owed, down, [3]string{"restart", "restart", "start-no-block"}, []addr.Host{m3, m1, m2}},
+		"one is down":                {nil, down, nil, [3]string{"", "start-no-block", ""}, nil},
+		"two are down, one is owed":  {owed, down, down, [3]string{"restart-no-block", "start-no-block", "start-no-block"}, nil},
+		"all are down":               {down, down, down, [3]string{"start-no-block", "start-no-block", "start-no-block"}, nil},
+		"one waits to be ready, too": {func(u *facts.Unit) { u.Active, u.Inputs = "activating", "older" }, owed, owed, [3]string{"restart", "restart", "restart"}, []addr.Host{m1, m2, m3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := base.clone(t)
+			for h, change := range map[addr.Host]func(*facts.Unit){m1: c.m1, m2: c.m2, m3: c.m3} {
+				if change != nil {
+					w.hosts[h].live("etcd.service", change)
+				}
+			}
+			p := compute(t, w.input())
+			hosts := []addr.Host{m1, m2, m3}
+			for i, h := range hosts {
+				if got := change(t, p, etcd(h)).Unit.Start; got != c.starts[i] {
+					t.Errorf("%s: start %q, want %q", h, got, c.starts[i])
+				}
+			}
+			for i, a := range c.chain[:max(0, len(c.chain)-1)] {
+				if b := c.chain[i+1]; !precedes(p, etcd(a), etcd(b)) {
+					t.Errorf("%s does not wait for %s", b, a)
+				}
+			}
+			for _, a := range hosts {
+				for _, b := range hosts {
+					if c.chain == nil && precedes(p, etcd(a), etcd(b)) {
+						t.Errorf("%s waits for %s", b, a)
+					}
+				}
+			}
+			w.apply(p)
+			w.converge()
+		})
+	}
+}

@@ -140,6 +140,10 @@ type Unit struct {
 	Inputs  string `json:"inputs"`
 	Enabled bool   `json:"enabled"`
 	Running bool   `json:"running"`
+	// ReadAtStart are the resources behind Inputs. Where one of them was changed
+	// by somebody else and is put right again, Inputs stays the same, and the
+	// process may still run with what it read in between.
+	ReadAtStart []addr.Address `json:"read_at_start,omitempty"`
 	// Oneshot: no process stays behind, so only the exit state is observed.
 	Oneshot bool `json:"oneshot,omitempty"`
 	// Gate is what must hold before anything that depends on the unit goes on.

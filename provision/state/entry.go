@@ -103,7 +103,7 @@ func (s *Snapshot) begin(b Begin) error {
 		return fmt.Errorf("%s: begun with a spec of the kind %q", a, b.Spec.Kind())
 	}
 	r, known := s.Resources[a]
-	if !known || r.Path() != b.Spec.Path() {
+	if !known || r.Removing || r.Path() != b.Spec.Path() {
 		r = Record{Prior: b.Prior}
 	}
 	r.Spec, r.SpecDigest, r.DependsOn = b.Spec, b.Spec.Digest(), nil

@@ -1,7 +1,12 @@
-# cleanup-cni.sh BRIDGE... - remove what CNI plugins left on a host without pods.
+# cleanup-cni.sh NETWORK BRIDGE... - remove what CNI plugins left on a host without pods.
 #
 # effect: the bridges, the pods' network namespaces, the CNI-* chains of the
-#         bridge plugin's masquerading, and the plugins' own state go
+#         bridge plugin's masquerading, and the network's own state go
+network=$1
+shift
+case $network in
+"" | . | .. | */*) die 64 "not the name of a network: $network" ;;
+esac
 for bridge; do
 	! ip link show dev "$bridge" >/dev/null 2>&1 || ip link delete dev "$bridge"
 done
@@ -17,4 +22,4 @@ for family in iptables ip6tables; do
 	*CNI-*) printf '%s\n' "$rules" | grep -v -e 'CNI-' | $family-restore ;;
 	esac
 done
-rm -rf -- /var/lib/cni/networks /var/lib/cni/results /var/lib/cni/cache
+rm -rf -- "/var/lib/cni/networks/$network" "/var/lib/cni/results/$network-"*

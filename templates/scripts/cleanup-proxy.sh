@@ -11,5 +11,9 @@ if command -v nft >/dev/null; then
 		! nft list table $family kube-proxy >/dev/null 2>&1 || nft delete table $family kube-proxy
 	done
 fi
-! ip link show dev kube-ipvs0 >/dev/null 2>&1 || ip link delete dev kube-ipvs0
-! command -v ipvsadm >/dev/null || [ ! -e /proc/net/ip_vs ] || ipvsadm --clear
+# The interface shows that it ran in ipvs mode; without it, virtual servers are
+# somebody else's (keepalived's).
+if ip link show dev kube-ipvs0 >/dev/null 2>&1; then
+	ip link delete dev kube-ipvs0
+	! command -v ipvsadm >/dev/null || ipvsadm --clear
+fi

@@ -96,6 +96,7 @@ finish() {
 		done
 		[ -z "$locked" ] || rm -f "$state/lock.info"
 		rm -rf "$s"
+		rm -f "$run"/super-admin.conf.* # a controller that was killed could not
 		rmdir "$run" 2>/dev/null
 	fi
 	kill -s KILL 0 # the watchdog, and any sleep of its

@@ -1,6 +1,6 @@
 # unit.sh ACTION NAME - perform one action on a systemd unit.
 #
-# ACTION: daemon-reload, start, start-no-block, stop, restart, reload, enable,
+# ACTION: daemon-reload, start, start-no-block, stop, restart, restart-no-block, reload, enable,
 #         disable, unmask, reset-failed
 # effect: what systemctl does; a unit that systemd does not know is already
 #         stopped, disabled and not failed
@@ -11,6 +11,7 @@ daemon-reload)
 	exec systemctl --no-ask-password daemon-reload
 	;;
 start-no-block) set -- start --no-block ;;
+restart-no-block) set -- restart --no-block ;;
 start | stop | restart | reload | enable | disable | unmask | reset-failed) set -- "$action" ;;
 *) die 64 "unknown action $action" ;;
 esac

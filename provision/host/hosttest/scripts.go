@@ -35,7 +35,14 @@ func (m *Machine) builtins() {
 			}
 			return m.directory(a[0], uint32(mode), a[2], a[3])
 		}),
-		"rmdir":           locked(func(a []string, _ []byte) (string, error) { return m.rmdir(a[0]) }),
+		"rmdir": locked(func(a []string, _ []byte) (string, error) { return m.rmdir(a[0]) }),
+		"link": locked(func(a []string, _ []byte) (string, error) {
+			if err := m.guard("link", a[1]); err != nil {
+				return "", err
+			}
+			m.files[a[1]] = &File{Type: facts.Symlink, Mode: 0o777, Owner: "root", Group: "root", Target: a[0]}
+			return "", nil
+		}),
 		"directory-empty": locked(func(a []string, _ []byte) (string, error) { return m.emptyDirectory(a[0]) }),
 		"block":           locked(func(a []string, in []byte) (string, error) { return m.block(a[0], string(in)) }),
 		"sysctl":          locked(func(a []string, _ []byte) (string, error) { return m.sysctl(a[0], a[1]) }),

@@ -166,7 +166,7 @@ func (m *Machine) unit(name string, action host.UnitAction) error {
 			return nil
 		}
 		return m.start(name, u, text)
-	case host.Restart:
+	case host.Restart, host.RestartNoBlock:
 		return m.start(name, u, text)
 	case host.Reload:
 		if u.active != "active" {
