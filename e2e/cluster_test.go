@@ -137,7 +137,7 @@ func testDrift(l *lab) {
 	for _, want := range []string{
 		`node["n1"].unit["kubelet"]`, `node["n1"].file["/etc/kubernetes/kubelet.conf"]`, `node["n2"].unit["kube-proxy"]`,
 		`node["n2"].sysctl["net.ipv4.ip_forward"]`, `master["m1"].file["/etc/kubernetes/audit-policy.yaml"]`, `cluster.node["n1"]`,
-		"# edited", "6 to change",
+		"# edited", `master["m1"].unit["kube-apiserver"]`, "7 to change",
 	} {
 		if !strings.Contains(r.out, want) {
 			l.t.Errorf("the plan does not say %q:\n%s", want, tail(r.out, 6000))

@@ -2,7 +2,6 @@ package provision_test
 
 import (
 	"context"
-	"errors"
 
 	"os"
 	"path/filepath"
@@ -33,6 +32,7 @@ type world struct {
 	identity string
 	now      func() time.Time
 	machines map[addr.Host]*hosttest.Machine
+	down     map[addr.Host]error // hosts that cannot be dialled, and why
 	// wrap, when set, stands between a session and its hosts.
 	wrap func(addr.Host, host.Host) host.Host
 }
@@ -202,10 +202,10 @@ func (w *world) options() provision.Options {
 		Config: config.Options{Dir: w.dir, UserHome: w.dir, Vars: w.vars}, Version: "0.0.0-test", Now: w.now,
 		Getenv: func(name string) string { return map[string]string{"HW_IDENTITY": w.identity}[name] },
 		Dial: func(_ context.Context, h config.Host) (host.Host, error) {
-			m, ok := w.machines[h.Addr]
-			if !ok {
-				return nil, errors.New("no route to host")
+			if err := w.down[h.Addr]; err != nil {
+				return nil, err
 			}
+			m := w.machines[h.Addr]
 			if w.wrap != nil {
 				return w.wrap(h.Addr, m.Connect()), nil
 			}

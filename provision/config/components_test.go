@@ -40,7 +40,7 @@ runtime "containerd" {
 master "m2" {
   address = "192.168.10.22"
   apiserver { flags = { "event-ttl" = "2h" } }
-  runtime "containerd" { flags = { "log-level" = "debug" } }
+  runtime "containerd" { config = { w = 2 } }
 }
 `
 
@@ -71,7 +71,7 @@ func TestComponentMerge(t *testing.T) {
 			map[string]any{"maxPods": int64(200), "systemReserved": map[string]any{"cpu": "200m"}, "ratio": 0.5,
 				"list": []any{int64(1), "a", map[string]any{"b": true}}}},
 		"n1 containerd": {n1.Containerd, map[string]string{}, map[string]any{"x": int64(1), "y": map[string]any{"z": "keep"}}},
-		"m2 containerd": {m2.Containerd, map[string]string{"log-level": "debug"}, map[string]any{"x": int64(0), "y": map[string]any{"z": "keep"}}},
+		"m2 containerd": {m2.Containerd, map[string]string{}, map[string]any{"w": int64(2), "x": int64(0), "y": map[string]any{"z": "keep"}}},
 		"m2 apiserver":  {m2.APIServer, map[string]string{"event-ttl": "2h"}, map[string]any{}},
 		"m1 apiserver":  {m1.APIServer, map[string]string{}, map[string]any{}},
 		"n1 apiserver":  {n1.APIServer, map[string]string{}, map[string]any{}},

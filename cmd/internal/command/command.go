@@ -165,7 +165,7 @@ func (a *app) style(stream io.Writer) view.Style {
 	if width <= 0 {
 		width = pipeWidth
 	}
-	return view.Style{Color: view.UseColor(a.noColor, ok, a.getenv), Width: width}
+	return view.Style{Color: view.UseColor(a.noColor, ok, a.getenv), Width: width, Whole: !ok}
 }
 
 // status returns the line that says what goes on, on a terminal.

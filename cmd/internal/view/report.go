@@ -14,14 +14,14 @@ func Report(w io.Writer, r health.Report, s Style) error {
 	c := s.palette()
 	var b strings.Builder
 	if len(r.Checks) > 0 {
-		b.WriteString(checks(r.Checks, c, s.Width) + "\n")
+		b.WriteString(checks(r.Checks, c, s.table()) + "\n")
 	}
 	if len(r.ComponentStatuses) > 0 {
-		b.WriteString(c.bold("kubectl get componentstatuses") + "\n" + componentStatuses(r.ComponentStatuses, c, s.Width))
+		b.WriteString(c.bold("kubectl get componentstatuses") + "\n" + componentStatuses(r.ComponentStatuses, c, s.table()))
 		b.WriteString(c.faint(wrap(componentStatusLimits, s.Width, "")) + "\n\n")
 	}
 	if len(r.Nodes) > 0 {
-		b.WriteString(c.bold("kubectl get nodes") + "\n" + nodes(r.Nodes, c, s.Width) + "\n")
+		b.WriteString(c.bold("kubectl get nodes") + "\n" + nodes(r.Nodes, c, s.table()) + "\n")
 	}
 	b.WriteString(verdict(r, c, s.Width))
 	_, err := io.WriteString(w, b.String())

@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,4 +57,18 @@ func TestReportGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "report/unhealthy.json", b.String())
+}
+
+func TestReportIsWholeInAFile(t *testing.T) {
+	r := health.Report{Checks: []health.Check{{Component: "etcd", Name: "x", Status: health.Unhealthy, Message: strings.Repeat("why ", 40) + "END"}}}
+	for _, whole := range []bool{false, true} {
+		var b strings.Builder
+		if err := Report(&b, r, Style{Width: 80, Whole: whole}); err != nil {
+			t.Fatal(err)
+		}
+		table, _, _ := strings.Cut(b.String(), "\n\n")
+		if got := strings.Contains(table, "END"); got != whole {
+			t.Errorf("whole %v: the row has its end: %v\n%s", whole, got, table)
+		}
+	}
 }

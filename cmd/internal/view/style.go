@@ -18,6 +18,17 @@ type Style struct {
 	Color bool
 	// Width is the number of columns to wrap prose and tables at; 0 means never.
 	Width int
+	// Whole leaves the rows of tables as long as they are: nobody looks at a file
+	// through a window, and a log that cuts a message keeps it from everyone.
+	Whole bool
+}
+
+// table is the width that the rows of tables are cut at; 0 means never.
+func (s Style) table() int {
+	if s.Whole {
+		return 0
+	}
+	return s.Width
 }
 
 // UseColor decides about colour: never with --no-color, nor with NO_COLOR set to
