@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -193,6 +194,36 @@ func TestKilledWhileUpdating(t *testing.T) {
 	})
 }
 
+// Somebody edits what a kubelet has read at its start. Whenever the controller
+// dies that puts it right, the kubelet is restarted after the file was.
+func TestKilledWhileRepairing(t *testing.T) {
+	edit := func(w *world) {
+		w.machines[n1].WriteFile(misplaced, 0o600, "edited\n")
+	}
+	w := newWorld(t, "testdata/one")
+	w.mustConverge(provision.PlanOptions{})
+	edit(w)
+	steps := w.record(provision.PlanOptions{})
+	deaths(t, count(steps), 1, func(t *testing.T, at int, after bool) {
+		w := newWorld(t, "testdata/one")
+		w.mustConverge(provision.PlanOptions{})
+		edit(w)
+		done := w.steps()
+		w.killed(provision.PlanOptions{}, at, after)
+		w.sound(w.mustConverge(provision.PlanOptions{}))
+		order := done()[n1]
+		put, restart := slices.Index(order, "put "+misplaced), slices.Index(order, "restart kubelet.service")
+		for i, s := range order {
+			if s == "restart kubelet.service" {
+				restart = i
+			}
+		}
+		if put < 0 || restart < put {
+			t.Errorf("the kubelet was not restarted after its config was written: %q", order)
+		}
+	})
+}
+
 var changedUnits = map[string]bool{"kubelet": true, "kube-apiserver": true, "kube-scheduler": true, "etcd": true}
 
 // tally counts operations by kind.
@@ -215,6 +246,9 @@ func TestKilledWhileDestroying(t *testing.T) {
 		fresh := w.snapshots()
 		w.mustConverge(provision.PlanOptions{})
 		w.killed(removal, at, after)
+		if after { // or the owner has changed their mind
+			w.sound(w.mustConverge(provision.PlanOptions{}))
+		}
 		w.cleared(w.mustConverge(removal), fresh)
 	})
 }

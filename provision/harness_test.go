@@ -74,11 +74,7 @@ func newWorld(t testing.TB, from string) *world {
 // emptyWorld is newWorld before init.
 func emptyWorld(t testing.TB, from string) *world {
 	t.Helper()
-	id, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, dir: scratch(t), identity: id.String(), now: func() time.Time { return epoch }, machines: map[addr.Host]*hosttest.Machine{}}
+	w := &world{t: t, dir: scratch(t), identity: newIdentity(t), now: func() time.Time { return epoch }, machines: map[addr.Host]*hosttest.Machine{}}
 	text := w.copyConfig(from)
 	if !strings.Contains(text, "\nbinaries {") {
 		w.write("binaries.hcl", "binaries { source = \"mirror\" }\n")
@@ -95,6 +91,15 @@ func emptyWorld(t testing.TB, from string) *world {
 	defer w.close(s)
 	w.makeMachines(s.Config())
 	return w
+}
+
+func newIdentity(t testing.TB) string {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.String()
 }
 
 func (w *world) copyConfig(from string) (text string) {

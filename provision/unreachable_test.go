@@ -16,7 +16,7 @@ var errNoRoute = errors.New("dial tcp 192.168.10.31:22: no route to host")
 // and the plan says that it is not whole.
 func TestUnreachableHost(t *testing.T) {
 	for name, gone := range map[string]func(*world){
-		"no connection":      func(w *world) { delete(w.machines, n1) },
+		"no connection":      func(w *world) { w.down = map[addr.Host]error{n1: errNoRoute} },
 		"lost while reading": func(w *world) { w.machines[n1].SetDown(errNoRoute) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,10 @@ func TestTarget(t *testing.T) {
 	w.down = nil
 	w.settled(provision.PlanOptions{})
 
-	w.mustConverge(provision.PlanOptions{Destroy: true, Targets: []addr.Address{{Host: n1}}})
+	p = w.plan(provision.PlanOptions{Destroy: true, Targets: []addr.Address{{Host: n1}}})
+	if _, err := w.apply(t.Context(), p, nil); err != nil {
+		t.Fatal(err)
+	}
 	for a := range w.state().Resources {
 		if a.Host == n1 {
 			t.Errorf("%s is still recorded", a)

@@ -83,6 +83,10 @@ func APIServer(p APIServerParams) (Unit, error) {
 	f.path("service-account-signing-key-file", p.ServiceAccountPrivate)
 	f.bool("service-account-extend-token-expiration", false)
 
+	// Without it a stop waits a whole minute for connections that carry watches,
+	// which never end by themselves: an outage of that length with one master.
+	f.setIfKnown("10s", "shutdown-watch-termination-grace-period")
+
 	f.user(p.Flags)
 	apiServerDefaults(f, p.Flags)
 	argv, err := f.argv(p.Bin, ComponentAPIServer)

@@ -85,6 +85,9 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 			}
 		}
 	}
+	if err := r.owe(p.Changes, before); err != nil {
+		return Result{}, err
+	}
 	for _, c := range p.Changes {
 		if active(c) {
 			r.emit(Event{Phase: Planned, Addr: c.Addr, Action: c.Action})

@@ -55,6 +55,25 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 	return done, r.gate(h, c, u.Name, *u.Gate)
 }
 
+// owe records restarts that nothing else would show any more once what they are
+// for is done: a file that a process has read is put right first, and then an
+// interrupt comes.
+func (r *run) owe(changes []plan.Change, before state.Snapshot) error {
+	for _, c := range changes {
+		rec, ours := before.Resources[c.Addr]
+		if c.Unit == nil || c.Unit.Start != string(host.Restart) || c.Unit.Write || !ours || rec.Removing {
+			continue
+		}
+		if err := r.Store.Begin(r.ctx, state.Begin{Addr: c.Addr, Spec: rec.Spec, DependsOn: rec.DependsOn}); err != nil {
+			return err
+		}
+		if err := r.Store.Done(r.ctx, state.Done{Addr: c.Addr, SHA256: rec.SHA256, RestartOwed: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // gate waits until the unit does its work, and says what it waits for. A host
 // whose session is over is not asked again: it can give no answer any more.
 func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) error {

@@ -162,6 +162,10 @@ func (c *comparison) desired(r resource.Resource) {
 	if !c.compare(&ch, obs, record, owned) {
 		return // deferred
 	}
+	if ch.Unit != nil && ch.Unit.Start == "" && record.RestartOwed && r.Spec.Unit.Running {
+		ch.note(Update, "an earlier apply was interrupted before it restarted this")
+		ch.Unit.Start, ch.Disruption = "restart", Restart
+	}
 	if ch.Action == NoOp && record.Pending {
 		ch.note(Update, "an earlier apply was interrupted while it changed this")
 		if u := r.Spec.Unit; u != nil && u.Oneshot { // no process shows which inputs it ran with
@@ -174,10 +178,26 @@ func (c *comparison) desired(r resource.Resource) {
 			ch.restart()
 		}
 	}
-	if !owned && ch.Prior == nil {
+	switch {
+	case owned || ch.Prior != nil:
+	case record.Removing && !replaced(r.Spec, obs, record):
+		// What stands there is our own, or what was put back: the record knows both.
+		prior := record.Prior
+		ch.Prior = &prior
+	default:
 		ch.Prior = priorOf(r.Spec, obs)
 	}
 	c.plan.Changes = append(c.plan.Changes, ch)
+}
+
+// replaced reports whether somebody put a file of their own where an interrupted
+// removal left ours, or nothing.
+func replaced(s resource.Spec, obs facts.Observation, record state.Record) bool {
+	if s.File == nil && s.Binary == nil && s.Unit == nil || record.Prior.Exists {
+		return false
+	}
+	f := obs.Files[s.Path()]
+	return f.Exists() && f.SHA256 != record.SHA256
 }
 
 // compare fills the change for one resource; it returns false when the answer
