@@ -58,7 +58,7 @@ stage 'hardway verify: is it healthy?' "$hardway" verify
 kubectl=${HARDWAY_CACHE:-$HOME/.cache/hardway}/mirror/v1.37.1/bin/linux/amd64/kubectl
 
 printf '\n%s== Your cluster%s\n' "$bold" "$plain"
-"$kubectl" --kubeconfig .lab/admin.conf get nodes -o wide
+"$kubectl" --kubeconfig .lab/admin.conf get nodes
 printf '\n%s== Time by stage%s\n' "$bold" "$plain"
 printf '%s\n' "${stages[@]}"
 cat <<END

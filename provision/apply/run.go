@@ -72,8 +72,15 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		r.keys = map[string]state.Secret{}
 	}
 	before := env.Store.Snapshot()
-	for a := range before.Resources {
-		r.left[a.Host]++
+	planned := map[addr.Address]bool{}
+	for _, c := range p.Changes {
+		planned[c.Addr] = true
+	}
+	for a, record := range before.Resources {
+		// Data that the plan keeps needs nothing of ours beside it.
+		if d := record.Spec.Directory; d == nil || !d.Data || planned[a] {
+			r.left[a.Host]++
+		}
 	}
 	if err := r.bound(p); err != nil {
 		return Result{}, err
