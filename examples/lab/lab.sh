@@ -152,7 +152,9 @@ up() {
 	if [[ $wanted == docker ]] && all_running; then
 		say "the hosts are running already"
 	else
-		step "vagrant up (${names[*]}, $wanted)" vagrant_here up --provider="$wanted"
+		# One after the other: Vagrant's docker provider, asked for several at once, now and then looks for a container
+		# in the network that another of its threads is still making.
+		step "vagrant up (${names[*]}, $wanted)" vagrant_here up --no-parallel --provider="$wanted"
 	fi
 	for host in "${names[@]}"; do
 		wait_for_systemd "$host" || die "$host did not boot cleanly"
