@@ -46,7 +46,7 @@ fi
 mirror() { (cd -- "$root/tools" && go run ./cmd/mirror); }
 
 stage 'Build hardway' make -s -C "$root" build
-stage 'Build Kubernetes, etcd, containerd (once; 8 to 12 minutes on two cores)' mirror
+stage 'Build Kubernetes, etcd, containerd (once; 10 to 15 minutes on two cores)' mirror
 stage 'Start three hosts' "$here/lab.sh" up
 cd -- "$here"
 [[ -e $identity || -n ${HW_IDENTITY:-}${HW_IDENTITY_FILE:-} ]] || touch .lab/identity-made

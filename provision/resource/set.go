@@ -13,9 +13,9 @@ type Set struct {
 	index map[addr.Address]int
 }
 
-// NewSet sorts and checks: a second resource with the same address, a
-// dependency on something that is not in the set, or a cycle is an error of the
-// compiler, never of the user.
+// NewSet sorts and checks: a second resource with the same address, or a
+// dependency on something that is not in the set, is an error of the compiler,
+// never of the user. A cycle is found where the set is put in order.
 func NewSet(list []Resource) (Set, error) {
 	s := Set{list: slices.Clone(list), index: make(map[addr.Address]int, len(list))}
 	slices.SortFunc(s.list, func(a, b Resource) int { return a.Addr.Compare(b.Addr) })

@@ -51,7 +51,7 @@ type Certificate struct {
 	// file both are the same.
 	CertSHA256 string `json:"cert_sha256"`
 	KeySHA256  string `json:"key_sha256"`
-	Serial     string `json:"serial"` // decimal
+	Serial     string `json:"serial"` // lower-case hex
 	// Authority and Generation say which authority signed it.
 	Authority  string    `json:"authority"`
 	Generation int       `json:"generation"`
