@@ -120,8 +120,11 @@ func (w *world) killed(o provision.PlanOptions, at int, after bool) {
 
 // deaths runs f for deaths before and after operations 1 to n, every one or some.
 func deaths(t *testing.T, n, every int, f func(t *testing.T, at int, after bool)) {
-	if *allFaults {
+	switch {
+	case *allFaults:
 		every = 1
+	case testing.Short() || racing:
+		every *= 7
 	}
 	points := 0
 	for at := 1; at <= n; at++ {
@@ -143,7 +146,7 @@ func deaths(t *testing.T, n, every int, f func(t *testing.T, at int, after bool)
 func TestKilledWhileCreating(t *testing.T) {
 	w := newWorld(t, "testdata/one")
 	n := count(w.record(provision.PlanOptions{}))
-	deaths(t, n, 7, func(t *testing.T, at int, after bool) {
+	deaths(t, n, 11, func(t *testing.T, at int, after bool) {
 		w := newWorld(t, "testdata/one")
 		fresh := w.snapshots()
 		w.killed(provision.PlanOptions{}, at, after)
@@ -178,7 +181,7 @@ func TestKilledWhileUpdating(t *testing.T) {
 	if restarts := tally(steps)["restart"]; restarts != 5 { // etcd, apiserver, scheduler, two kubelets
 		t.Fatalf("the update restarts %d units, want 5: %v", restarts, steps)
 	}
-	deaths(t, count(steps), 1, func(t *testing.T, at int, after bool) {
+	deaths(t, count(steps), 3, func(t *testing.T, at int, after bool) {
 		w := newWorld(t, "testdata/one")
 		was := w.mustConverge(provision.PlanOptions{})
 		w.update()
@@ -241,7 +244,7 @@ func TestKilledWhileDestroying(t *testing.T) {
 	w := newWorld(t, "testdata/one")
 	w.mustConverge(provision.PlanOptions{})
 	n := count(w.record(removal))
-	deaths(t, n, 11, func(t *testing.T, at int, after bool) {
+	deaths(t, n, 17, func(t *testing.T, at int, after bool) {
 		w := newWorld(t, "testdata/one")
 		fresh := w.snapshots()
 		w.mustConverge(provision.PlanOptions{})

@@ -59,9 +59,9 @@ func scratch(t testing.TB) string {
 
 // newWorld copies the configuration in from, adds the files that it names and a
 // mirror of small binaries, and initialises the state.
-func newWorld(t testing.TB, from string) *world {
+func newWorld(t testing.TB, from string, varFiles ...string) *world {
 	t.Helper()
-	w := emptyWorld(t, from)
+	w := emptyWorld(t, from, varFiles...)
 	s := w.open()
 	defer w.close(s)
 	mirror(t, filepath.Join(w.dir, "mirror"), s.Config())
@@ -72,7 +72,7 @@ func newWorld(t testing.TB, from string) *world {
 }
 
 // emptyWorld is newWorld before init.
-func emptyWorld(t testing.TB, from string) *world {
+func emptyWorld(t testing.TB, from string, varFiles ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: scratch(t), identity: newIdentity(t), now: func() time.Time { return epoch }, machines: map[addr.Host]*hosttest.Machine{}}
 	text := w.copyConfig(from)
@@ -83,6 +83,9 @@ func emptyWorld(t testing.TB, from string) *world {
 		if strings.Contains(text, "variable \""+name+"\"") {
 			w.vars = append(w.vars, config.VarInput{Name: name, Value: value})
 		}
+	}
+	for _, name := range varFiles {
+		w.vars = append(w.vars, config.VarInput{File: filepath.Join(w.dir, name)})
 	}
 	for _, name := range []string{"id_ed25519", "known_hosts", ".lab/id_ed25519", ".lab/known_hosts", "mirror/images/pause.tar", "mirror/images/agnhost.tar"} {
 		w.write(name, "stands for "+name+"\n")

@@ -3,6 +3,7 @@ package provision_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,22 +14,34 @@ import (
 	"hardway/provision/host/hosttest"
 )
 
-// configurations are the directories of the examples and of testdata.
-func configurations(t *testing.T) map[string]string {
+// configurations are the directories of the examples and of testdata, each as it
+// is and with each of its files of variables that somebody may choose.
+func configurations(t *testing.T) map[string][]string {
 	t.Helper()
-	out := map[string]string{}
+	out := map[string][]string{}
 	for _, parent := range []string{"../examples", "testdata"} {
 		entries, err := os.ReadDir(parent)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if e.IsDir() {
-				out[filepath.Base(parent)+"/"+e.Name()] = filepath.Join(parent, e.Name())
+			if !e.IsDir() {
+				continue
+			}
+			dir, name := filepath.Join(parent, e.Name()), filepath.Base(parent)+"/"+e.Name()
+			out[name] = []string{dir}
+			files, err := filepath.Glob(filepath.Join(dir, "*.hclvars"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if base := filepath.Base(f); !strings.HasSuffix(base, ".auto.hclvars") {
+					out[name+" with "+base] = []string{dir, base}
+				}
 			}
 		}
 	}
-	if len(out) < 6 {
+	if len(out) < 7 {
 		t.Fatalf("only %d configurations were found: %v", len(out), out)
 	}
 	return out
@@ -38,10 +51,10 @@ func configurations(t *testing.T) map[string]string {
 // second apply looks once at each machine and does nothing. A destroy leaves the
 // machines as they were, and then all of it can be done again.
 func TestLifecycle(t *testing.T) {
-	for name, dir := range configurations(t) {
+	for name, c := range configurations(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, dir)
+			w := newWorld(t, c[0], c[1:]...)
 			fresh := w.snapshots()
 			first := w.mustConverge(provision.PlanOptions{})
 			made, before := w.snapshots(), w.ops()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// allFaults takes some minutes: every way of going wrong at every operation,
-// instead of two ways that change from one operation to the next.
+// allFaults takes some minutes: everything that can go wrong at each operation,
+// and a death before and after each, instead of a choice of them.
 var allFaults = flag.Bool("faults", false, "inject every fault at every operation")
 
 func TestMain(m *testing.M) {
