@@ -2,8 +2,6 @@ package provision
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -44,11 +42,6 @@ func (c *checker) component(name, version string, s config.Component) {
 	}
 	for _, p := range units.CheckConfig(name, version, s.Config) {
 		c.problem(fmt.Sprintf("%s: %s", name, p.Flag), p, rangeOf(s.ConfigRanges, p.Flag, s.Range))
-	}
-	for _, flag := range slices.Sorted(maps.Keys(s.Flags)) {
-		if len(s.Config) > 0 && name == units.ComponentKubeProxy && flag != "v" && flag != "vmodule" {
-			c.add(hcl.DiagWarning, "kube-proxy ignores this flag", fmt.Sprintf("hardway gives kube-proxy a config file, and with one it ignores --%s. Set the field in kube_proxy.config instead.", flag), rangeOf(s.FlagRanges, flag, s.Range))
-		}
 	}
 }
 

@@ -105,7 +105,7 @@ func TestExamples(t *testing.T) {
 			t.Run(e.Name()+"/"+filepath.Base(file), func(t *testing.T) {
 				cfg, problem := loadExample(t, sources, file)
 				if cfg == nil {
-					t.Skipf("cannot be loaded without its own files: %s", problem)
+					t.Fatalf("cannot be loaded without its own files: %s", problem)
 				}
 				loaded++
 				newWorld(t, cfg).converge()
