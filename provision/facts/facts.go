@@ -27,6 +27,9 @@ type Request struct {
 	Kube *KubeRequest `json:"kube,omitempty"`
 	// Ports are TCP ports whose listening state is asked for.
 	Ports []int `json:"ports,omitempty"`
+	// Deep asks for every digest to be computed from the bytes on the disk, also
+	// where the host recorded one for exactly this inode, size and times.
+	Deep bool `json:"deep,omitempty"`
 }
 
 // FileRequest asks for one path. Content is read only when wanted, and only up
@@ -108,6 +111,19 @@ type Observation struct {
 	// Listeners maps an asked port to the program that listens on it.
 	Listeners map[int]string `json:"listeners,omitempty"`
 	Kube      Kube           `json:"kube"`
+	// Mark is what the last apply left behind; its zero value says that none did.
+	Mark Mark `json:"mark,omitzero"`
+}
+
+// Mark says whose host it is, and how far that cluster's state had come when
+// it was last changed. A state with a lower serial is an older one.
+type Mark struct {
+	Lineage string `json:"lineage"`
+	Serial  uint64 `json:"serial"`
+	Cluster string `json:"cluster"` // for people
+	// Copy is the SHA-256 of the sealed copy of the state that lies on the host;
+	// empty where there is none.
+	Copy string `json:"copy,omitempty"`
 }
 
 // Reachable reports whether the observation is complete.

@@ -108,6 +108,57 @@ type Change struct {
 	Prior *state.Prior `json:"prior,omitempty"`
 	// Unit holds the steps of a unit's change.
 	Unit *UnitSteps `json:"unit,omitempty"`
+	// Quorum must hold right before the change: a member of etcd is touched only
+	// when the others can do without it.
+	Quorum *Quorum `json:"quorum,omitempty"`
+	// Restore lists what is put back, in this order, when the unit does not become
+	// healthy: what this plan changes of the files it reads, and the unit itself.
+	// Empty: nothing is (it did not run before, or hardway did not make it).
+	Restore []addr.Address `json:"restore,omitempty"`
+	// Within bounds the waiting for the unit's gate, instead of the gate's own
+	// time: what ran before takes no longer now than it did then.
+	Within time.Duration `json:"within,omitempty"`
+}
+
+// Quorum says of which members at least how many must be healthy.
+type Quorum struct {
+	Need    int      `json:"need"`
+	Members []Member `json:"members"` // the others, not the one that is touched
+}
+
+// Member is a member of etcd and what shows that it is healthy.
+type Member struct {
+	Host addr.Host     `json:"host"`
+	Gate resource.Gate `json:"gate"`
+}
+
+// Wave is one link of the chain in which running units are touched: what happens
+// on one host at once. The next wave starts when all gates of this one are
+// passed; the first that is not ends the chain.
+type Wave struct {
+	Stage string    `json:"stage"` // etcd, control-plane, node
+	Host  addr.Host `json:"host"`
+	// Units are what is touched, in plan order.
+	Units []WaveUnit `json:"units"`
+	// Risk is what the cluster lacks while the wave lasts, for people; empty
+	// when nothing.
+	Risk string `json:"risk,omitempty"`
+}
+
+// WaveUnit is one unit of a wave.
+type WaveUnit struct {
+	Addr       addr.Address `json:"address"`
+	Disruption Disruption   `json:"disruption"`
+	// Restores: what was there is put back when it does not become healthy.
+	Restores bool `json:"restores,omitempty"`
+}
+
+// Held is something that the configuration asks for and that this plan leaves
+// alone, because it failed before or was rolled back.
+type Held struct {
+	Addr   addr.Address `json:"address"` // of the unit; a host or the cluster where everything is held
+	Reason string       `json:"reason"`
+	Since  time.Time    `json:"since"`
 }
 
 // Deferred is what can only be decided after this plan is applied.
@@ -133,8 +184,12 @@ type Mode string
 
 // The modes.
 const (
-	Normal  Mode = "apply"
-	Destroy Mode = "destroy"
+	Normal   Mode = "apply"
+	Destroy  Mode = "destroy"
+	Rollback Mode = "rollback" // to Plan.Generation
+	// ReadDrift compares the hosts with what was applied last, not with the
+	// configuration. Such a plan is for reading only.
+	ReadDrift Mode = "drift"
 )
 
 // Plan is one convergence step.
@@ -153,10 +208,16 @@ type Plan struct {
 	Allocations state.Allocations `json:"allocations"`
 
 	Targets  []addr.Address `json:"targets,omitempty"`
-	Changes  []Change       `json:"changes"` // in an order that respects DependsOn; NoOp included
+	Changes  []Change       `json:"changes"`         // in an order that respects DependsOn; NoOp included
+	Waves    []Wave         `json:"waves,omitempty"` // in order
 	Deferred []Deferred     `json:"deferred,omitempty"`
 	Unknown  []Unknown      `json:"unknown,omitempty"`
+	Held     []Held         `json:"held,omitempty"`
 	Warnings []Warning      `json:"warnings,omitempty"`
+	// Generation is the serial that a rollback goes back to.
+	Generation uint64 `json:"generation,omitempty"`
+	// Retry: what was held back is tried again.
+	Retry bool `json:"retry,omitempty"`
 	// Complete: after applying this plan nothing is left to do, and every host was seen.
 	Complete bool `json:"complete"`
 }

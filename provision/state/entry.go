@@ -21,6 +21,16 @@ type Entry struct {
 	Forget      *addr.Address `json:"forget,omitempty"` // removed, or no longer ours
 	Keys        *Keys         `json:"keys,omitempty"`
 	Allocations *Allocations  `json:"allocations,omitempty"`
+	Run         *Run          `json:"run,omitempty"`  // a run begins, or ended
+	Held        *Held         `json:"held,omitempty"` // a change failed and is taken back
+	// Release is the configuration that a run is about; holds of any other are
+	// over. With an empty digest all of them are.
+	Release *Release `json:"release,omitempty"`
+}
+
+// Release ends holds: those that do not keep back ConfigDigest.
+type Release struct {
+	ConfigDigest string `json:"config_digest"`
 }
 
 // Begin says that a resource is about to be written.
@@ -87,6 +97,13 @@ func (s *Snapshot) Apply(e Entry) error {
 		s.Sealed = slices.Clone(e.Keys.Sealed)
 	case e.Allocations != nil:
 		s.Allocations = e.Allocations.clone()
+	case e.Run != nil:
+		run := *e.Run
+		s.Run = &run
+	case e.Held != nil:
+		err = s.hold(*e.Held)
+	case e.Release != nil:
+		s.Holds = slices.DeleteFunc(slices.Clone(s.Holds), func(h Hold) bool { return h.ConfigDigest != e.Release.ConfigDigest })
 	default:
 		err = fmt.Errorf("the entry says nothing")
 	}
@@ -115,6 +132,22 @@ func (s *Snapshot) begin(b Begin) error {
 		s.Resources = map[addr.Address]Record{}
 	}
 	s.Resources[a] = r
+	return nil
+}
+
+// hold adds a hold in place of an older one for the same unit, and puts the
+// records back.
+func (s *Snapshot) hold(h Held) error {
+	for a, r := range h.Records {
+		if string(r.Spec.Kind()) != canonical(a).Kind {
+			return fmt.Errorf("%s: held with a record of the kind %q", a, r.Spec.Kind())
+		}
+	}
+	s.Holds = append(slices.DeleteFunc(slices.Clone(s.Holds), func(old Hold) bool { return old.Unit == h.Hold.Unit }), h.Hold)
+	for a, r := range h.Records {
+		r.Pending, r.Removing = true, false
+		s.Resources[canonical(a)] = r
+	}
 	return nil
 }
 

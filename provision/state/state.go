@@ -50,6 +50,12 @@ type Public struct {
 	KeyPairs    map[string]KeyPair      `json:"keypairs,omitempty"`
 	Allocations Allocations             `json:"allocations"`
 	Resources   map[addr.Address]Record `json:"resources,omitempty"`
+
+	// Run is the run that led to this snapshot; nil before the first apply. With
+	// the serial as its number, the snapshot is a generation of the cluster.
+	Run *Run `json:"run,omitempty"`
+	// Holds keep changes back that failed, or that were rolled back.
+	Holds []Hold `json:"holds,omitempty"`
 }
 
 // Authority is the public part of a certificate authority.
@@ -148,6 +154,7 @@ func (s Snapshot) Clone() Snapshot {
 	s.Allocations = s.Allocations.clone()
 	s.Resources = maps.Clone(s.Resources)
 	s.Sealed = slices.Clone(s.Sealed)
+	s.Holds = slices.Clone(s.Holds)
 	return s
 }
 

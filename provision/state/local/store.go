@@ -206,6 +206,18 @@ func (s *Store) PutAllocations(_ context.Context, a state.Allocations) error {
 	return s.record(state.Entry{Allocations: &a})
 }
 
+// PutRun records that a run begins, or how it ended.
+func (s *Store) PutRun(_ context.Context, r state.Run) error { return s.record(state.Entry{Run: &r}) }
+
+// Hold records that a change is taken back and not to be repeated.
+func (s *Store) Hold(_ context.Context, h state.Held) error { return s.record(state.Entry{Held: &h}) }
+
+// Release ends the holds that do not keep back this configuration; with an
+// empty digest, all of them.
+func (s *Store) Release(_ context.Context, configDigest string) error {
+	return s.record(state.Entry{Release: &state.Release{ConfigDigest: configDigest}})
+}
+
 // record applies an entry and waits until the journal has it on disk. Entries
 // that come while the disk is busy share the next fsync.
 func (s *Store) record(e state.Entry) error {
