@@ -24,6 +24,10 @@ type Input struct {
 	Targets     []addr.Address
 	// Replace are addresses to make anew although nothing asks for it.
 	Replace []addr.Address
+	// Generation is what a rollback goes back to; Desired is that generation's.
+	Generation uint64
+	// Retry tries again what was held back.
+	Retry bool
 
 	Desired     resource.Set // empty when destroying
 	Allocations state.Allocations
@@ -36,10 +40,16 @@ func Compute(in Input) (*Plan, error) {
 	p := &Plan{
 		FormatVersion: FormatVersion, Tool: in.Tool, Created: in.Now, Mode: in.Mode, Cluster: in.Cluster,
 		Lineage: in.State.Lineage, Serial: in.State.Serial, ConfigDigest: in.ConfigDigest,
-		Allocations: in.Allocations, Targets: in.Targets, Complete: true,
+		Allocations: in.Allocations, Targets: in.Targets, Generation: in.Generation, Retry: in.Retry, Complete: true,
 	}
 	c := &comparison{in: &in, plan: p, gone: map[addr.Host]bool{}}
+	if err := c.hold(); err != nil {
+		return nil, err
+	}
 	c.unknown()
+	if err := c.marks(); err != nil {
+		return nil, err
+	}
 	if err := c.checkReplace(); err != nil {
 		return nil, err
 	}
@@ -50,13 +60,14 @@ func Compute(in Input) (*Plan, error) {
 		c.desired(r)
 	}
 	for _, a := range in.State.Addresses() {
-		if _, kept := in.Desired.Get(a); !kept {
+		if _, kept := in.Desired.Get(a); !kept && in.Mode != ReadDrift {
 			c.deletion(a, in.State.Resources[a])
 		}
 	}
 	if in.Mode == Destroy && p.Complete && len(in.Targets) == 0 { // else something stays that its keys belong to
 		c.dropMaterial()
 	}
+	c.waitForUnseen()
 	if err := c.target(); err != nil {
 		return nil, err
 	}
@@ -64,7 +75,8 @@ func Compute(in Input) (*Plan, error) {
 		return nil, err
 	}
 	foreignInputs(p.Changes)
-	rolling(p.Changes)
+	c.guardQuorum()
+	p.Waves = c.waves()
 	var err error
 	if p.Changes, err = order(p.Changes); err != nil {
 		return nil, err
@@ -77,29 +89,11 @@ type comparison struct {
 	in   *Input
 	plan *Plan
 
+	unseen     map[addr.Host]string            // hosts of which nothing is known, and why
 	api        *facts.Observation              // see host; nil until it was looked for
 	apiKnown   bool                            // it is one of a master that answered
 	dependents map[addr.Address][]addr.Address // see deletion; nil until it was asked for
 	gone       map[addr.Host]bool              // hosts out of the configuration that were warned of
-}
-
-// unknown lists the hosts of which nothing is known: that is never "no changes".
-func (c *comparison) unknown() {
-	reasons := map[addr.Host]string{}
-	for h, o := range c.in.Observed {
-		if !o.Reachable() {
-			reasons[h] = o.Err
-		}
-	}
-	for _, r := range c.in.Desired.All() {
-		if _, asked := c.in.Observed[r.Addr.Host]; !asked && !r.Addr.Host.IsCluster() {
-			reasons[r.Addr.Host] = "it was not observed"
-		}
-	}
-	for _, h := range slices.SortedFunc(maps.Keys(reasons), addr.Host.Compare) {
-		c.plan.Unknown = append(c.plan.Unknown, Unknown{Host: h, Reason: reasons[h]})
-		c.plan.Complete = false
-	}
 }
 
 // host returns the observation that speaks of a: that of its host, or, for

@@ -100,7 +100,8 @@ func TestRollingChains(t *testing.T) {
 			changes[i].DependsOn = nil // edges of one's own could contradict the stages
 			changes[i].Before = Attrs{"state": value("active")}
 		}
-		rolling(changes)
+		c := &comparison{in: &Input{}, plan: &Plan{Changes: changes}}
+		c.waves()
 		ordered, err := order(changes)
 		if err != nil {
 			t.Fatal(err)

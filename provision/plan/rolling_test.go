@@ -71,12 +71,44 @@ func TestRolling(t *testing.T) {
 			}
 		}
 	}
-	// What restarts nothing is not held up: all hosts get their files at once.
+	// What a unit reads at its start is written when its host's turn has come, so
+	// that a process which comes back by itself does not find it there before.
+	read := map[addr.Address]addr.Address{}
+	for _, c := range restarts {
+		for _, a := range c.Spec.Unit.ReadAtStart {
+			if change(t, p, a).Action != NoOp {
+				read[a] = c.Addr
+			}
+		}
+		if len(c.Restore) == 0 || c.Restore[len(c.Restore)-1] != c.Addr || c.Within == 0 {
+			t.Errorf("%s: restores %v within %s", c.Addr, c.Restore, c.Within)
+		}
+	}
+	for input, unit := range read {
+		for _, other := range restarts {
+			if other.Spec.Unit.Stage == change(t, p, unit).Spec.Unit.Stage && other.Addr.Host.Compare(unit.Host) < 0 && !precedes(p, other.Addr, input) {
+				t.Errorf("%s is written before %s is healthy", input, other.Addr)
+			}
+		}
+	}
+	// What restarts nothing is not held up: all hosts get it at once.
 	for _, c := range p.Changes {
 		for _, d := range c.DependsOn {
-			if c.Spec.Unit == nil && d.Host != c.Addr.Host && !d.Host.IsCluster() && !c.Addr.Host.IsCluster() {
+			if _, chained := read[c.Addr]; !chained && c.Spec.Unit == nil && d.Host != c.Addr.Host && !d.Host.IsCluster() && !c.Addr.Host.IsCluster() {
 				t.Errorf("%s waits for %s", c.Addr, d)
 			}
+		}
+	}
+	var waves []string
+	for _, v := range p.Waves {
+		waves = append(waves, v.Stage+" "+v.Host.Name)
+	}
+	if want := []string{"etcd m1", "etcd m2", "etcd m3", "control-plane m1", "control-plane m2", "control-plane m3", "node m1", "node m2", "node m3", "node n1", "node n2"}; !slices.Equal(waves, want) {
+		t.Errorf("waves %v", waves)
+	}
+	for _, h := range []addr.Host{m1, m2, m3} {
+		if q := change(t, p, at(h, resource.KindUnit, "etcd")).Quorum; q == nil || q.Need != 2 || len(q.Members) != 2 {
+			t.Errorf("%s: quorum %+v", h, q)
 		}
 	}
 	w.apply(p)
