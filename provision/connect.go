@@ -15,13 +15,14 @@ import (
 	"hardway/provision/facts"
 )
 
-// connect dials every host that is not connected yet, several at a time. A host
-// that cannot be reached is remembered as such; it is a value, not a failure.
+// connect dials every host that was not dialled yet, several at a time. A host
+// that cannot be reached is remembered as such; it is a value, not a failure, and
+// it costs its time limit once, however often it is asked for.
 func (s *Session) connect(ctx context.Context, on func(addr.Host, error)) error {
 	g := errgroup.Group{}
 	g.SetLimit(s.parallelism())
 	for _, h := range s.cfg.Hosts {
-		if s.connected(h.Addr) {
+		if s.dialled(h.Addr) {
 			continue
 		}
 		g.Go(func() error {
@@ -32,7 +33,6 @@ func (s *Session) connect(ctx context.Context, on func(addr.Host, error)) error 
 				s.unreachable[h.Addr] = err
 			} else {
 				s.hosts[h.Addr] = conn
-				delete(s.unreachable, h.Addr)
 			}
 			if on != nil {
 				on(h.Addr, err)
@@ -51,11 +51,12 @@ func (s *Session) parallelism() int {
 	return s.opts.Parallelism
 }
 
-func (s *Session) connected(h addr.Host) bool {
+func (s *Session) dialled(h addr.Host) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.hosts[h]
-	return ok
+	_, up := s.hosts[h]
+	_, down := s.unreachable[h]
+	return up || down
 }
 
 // observe asks every connected host everything, in one batch each.

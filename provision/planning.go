@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"hardway/provision/addr"
-	"hardway/provision/apply"
-	"hardway/provision/binaries"
+	"hardway/provision/config"
 	"hardway/provision/desired"
+	"hardway/provision/facts"
 	"hardway/provision/plan"
 	"hardway/provision/resource"
 	"hardway/provision/state"
@@ -20,8 +20,25 @@ type PlanOptions struct {
 	DestroyData bool // with Destroy: etcd's data too
 	Targets     []addr.Address
 	Replace     []addr.Address
+	// ToGeneration goes back to an earlier generation instead of to what the
+	// configuration says; 0 does not.
+	ToGeneration uint64
+	// Retry tries again what failed before and is held back.
+	Retry bool
+	// Deep has every digest computed from the bytes on the disks.
+	Deep bool
 	// OnHost is told of each connection, as it comes up or fails.
 	OnHost func(addr.Host, error)
+}
+
+func (o PlanOptions) mode() plan.Mode {
+	switch {
+	case o.Destroy:
+		return plan.Destroy
+	case o.ToGeneration > 0:
+		return plan.Rollback
+	}
+	return plan.Normal
 }
 
 // Plan observes the hosts and computes what to do. It changes nothing, takes no
@@ -35,9 +52,8 @@ func (s *Session) Plan(ctx context.Context, o PlanOptions) (*plan.Plan, error) {
 }
 
 func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) (*plan.Plan, error) {
-	if public.Cluster != s.cfg.Name {
-		return nil, fmt.Errorf("%s: the state %s is of the cluster %q, this configuration of %q; a directory is one cluster",
-			s.cfg.Range, s.store.Path(), public.Cluster, s.cfg.Name)
+	if err := s.sameCluster(public); err != nil {
+		return nil, err
 	}
 	in := desired.Input{Config: s.cfg, State: public}
 	var err error
@@ -49,101 +65,125 @@ func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) 
 	if err != nil {
 		return nil, err
 	}
+	kept := s.kept(public, o)
 	if err := s.connect(ctx, o.OnHost); err != nil {
 		return nil, err
 	}
-	var hosts []addr.Host
-	for _, h := range s.cfg.Hosts {
-		hosts = append(hosts, h.Addr)
+	asked, err := union(want.Set, kept)
+	if err != nil {
+		return nil, err
 	}
-	in.Facts = s.observe(ctx, desired.Requests(hosts, want.Set, public))
+	in.Facts = s.observe(ctx, requests(s.cfg, asked, public, o.Deep))
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if want, err = s.want(in, o); err != nil {
 		return nil, err
 	}
-	mode := plan.Normal
-	if o.Destroy {
-		mode = plan.Destroy
-	}
 	return plan.Compute(plan.Input{
-		Tool: s.opts.Version, Cluster: s.cfg.Name, ConfigDigest: s.cfg.Digest, Now: s.opts.Now().UTC(), Mode: mode,
-		DestroyData: o.DestroyData, Targets: o.Targets, Replace: o.Replace,
-		Desired: want.Set, Allocations: want.Allocations, Observed: in.Facts, State: public,
+		Tool: s.opts.Version, Cluster: s.cfg.Name, ConfigDigest: s.cfg.Digest, Now: s.opts.Now().UTC(), Mode: o.mode(),
+		DestroyData: o.DestroyData, Targets: o.Targets, Replace: o.Replace, Generation: o.ToGeneration, Retry: o.Retry,
+		Desired: want.Set, Kept: kept, Allocations: want.Allocations, Observed: in.Facts, State: public,
 	})
 }
 
-// want compiles what should be; a destruction wants nothing.
+func (s *Session) sameCluster(public state.Public) error {
+	if public.Cluster != s.cfg.Name {
+		return fmt.Errorf("%s: the state %s is of the cluster %q, this configuration of %q; a directory is one cluster",
+			s.cfg.Range, s.store.Path(), public.Cluster, s.cfg.Name)
+	}
+	return nil
+}
+
+// requests compiles what is asked of each host.
+func requests(cfg *config.Cluster, want resource.Set, public state.Public, deep bool) map[addr.Host]facts.Request {
+	var hosts []addr.Host
+	for _, h := range cfg.Hosts {
+		hosts = append(hosts, h.Addr)
+	}
+	out := desired.Requests(hosts, want, public)
+	if deep {
+		for h, q := range out {
+			q.Deep = true
+			out[h] = q
+		}
+	}
+	return out
+}
+
+// want compiles what should be; a destruction wants nothing, and a rollback what
+// was applied then.
 func (s *Session) want(in desired.Input, o PlanOptions) (desired.Result, error) {
-	if o.Destroy {
+	switch o.mode() {
+	case plan.Destroy:
 		set, err := resource.NewSet(nil)
+		return desired.Result{Set: set, Allocations: in.State.Allocations}, err
+	case plan.Rollback:
+		set, err := s.generation(in.State, o.ToGeneration)
 		return desired.Result{Set: set, Allocations: in.State.Allocations}, err
 	}
 	return desired.Build(in)
 }
 
-// ApplyOptions of an application.
-type ApplyOptions struct {
-	Sink apply.Sink
+// generation is what should be of an earlier generation, on the hosts that the
+// configuration still has.
+func (s *Session) generation(now state.Public, serial uint64) (resource.Set, error) {
+	then, err := s.store.Generation(serial)
+	if err != nil {
+		return resource.Set{}, err
+	}
+	set, err := plan.Generation(now, then.Public)
+	if err != nil {
+		return resource.Set{}, err
+	}
+	return onHosts(set, s.cfg), nil
 }
 
-// Apply carries out a plan that was made by this session or saved by another.
-// When ctx ends, operations under way are finished and recorded, and the error
-// says how to resume.
-func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (apply.Result, error) {
-	if p.ConfigDigest != s.cfg.Digest {
-		return apply.Result{}, fmt.Errorf("the plan is stale: the configuration in %s changed since it was made; run `hardway plan` again", s.cfg.Dir)
+// kept is what a hold of everything keeps: the generation that was gone back to.
+// One that is not kept any more stands for what was applied last.
+func (s *Session) kept(public state.Public, o PlanOptions) []resource.Resource {
+	for _, h := range public.Holds {
+		if h.Unit == "" && h.Covers("", s.cfg.Digest) && o.mode() == plan.Normal && !o.Retry {
+			if set, err := s.generation(public, h.Generation); err == nil {
+				return set.All()
+			}
+		}
 	}
-	snap, err := s.lock(ctx, string(p.Mode))
-	if err != nil {
-		return apply.Result{}, err
-	}
-	secrets, err := s.open(snap)
-	if err != nil {
-		return apply.Result{}, err
-	}
-	if err := s.connect(ctx, nil); err != nil {
-		return apply.Result{}, err
-	}
-	if err := s.lockHosts(ctx, string(p.Mode)); err != nil {
-		return apply.Result{}, err
-	}
-	if err := s.reseal(ctx, snap, secrets); err != nil {
-		return apply.Result{}, err
-	}
-	result, err := apply.Run(ctx, p, apply.Env{
-		Hosts: s.hosts, Masters: masters(s.cfg), Store: s.store, Secrets: secrets, Recipients: s.recipients(snap.Public),
-		Artifacts: binaries.NewCache(s.cfg.Binaries.Cache), Now: s.opts.Now, Parallelism: s.parallelism(),
-	}, o.Sink)
-	if commitErr := s.store.Commit(context.WithoutCancel(ctx)); commitErr != nil {
-		return result, fmt.Errorf("saving the state: %w", commitErr)
-	}
-	return result, err
+	return nil
 }
 
-// reseal seals the keys for the recipients of the configuration where they were
-// sealed for others: somebody who was added must be able to open them when the
-// one who is trusted today is gone.
-func (s *Session) reseal(ctx context.Context, snap state.Snapshot, secrets state.Secrets) error {
-	to := s.recipients(snap.Public)
-	if len(snap.Sealed) == 0 || slices.Equal(slices.Sorted(slices.Values(to)), slices.Sorted(slices.Values(snap.Recipients))) {
-		return nil
+// onHosts leaves out what stands on hosts that the configuration has no more.
+func onHosts(set resource.Set, cfg *config.Cluster) resource.Set {
+	known := map[addr.Host]bool{{Role: addr.Cluster}: true}
+	for _, h := range cfg.Hosts {
+		known[h.Addr] = true
 	}
-	sealed, err := snap.Seal(to, secrets)
-	if err != nil {
-		return fmt.Errorf("sealing the keys for the recipients of the state block: %w", err)
+	var list []resource.Resource
+	for _, r := range set.All() {
+		if !known[r.Addr.Host] {
+			continue
+		}
+		r.DependsOn = slices.DeleteFunc(slices.Clone(r.DependsOn), func(a addr.Address) bool { return !known[a.Host] })
+		list = append(list, r)
 	}
-	return s.store.PutKeys(context.WithoutCancel(ctx), state.Keys{
-		Recipients: to, Authorities: snap.Authorities, KeyPairs: snap.KeyPairs, Sealed: sealed,
-	})
+	out, err := resource.NewSet(list)
+	if err != nil { // a part of a set, without what leads out of it, is a set
+		panic("provision: " + err.Error())
+	}
+	return out
 }
 
-// recipients are whom the keys are sealed for: the configuration's, else those
-// that init chose.
-func (s *Session) recipients(p state.Public) []string {
-	if len(s.cfg.State.Recipients) > 0 {
-		return s.cfg.State.Recipients
+// union adds to a set what it does not have, without dependencies: it is for asking.
+func union(set resource.Set, more []resource.Resource) (resource.Set, error) {
+	if len(more) == 0 {
+		return set, nil
 	}
-	return p.Recipients
+	list := slices.Clone(set.All())
+	for _, r := range more {
+		if _, ok := set.Get(r.Addr); !ok {
+			r.DependsOn = nil
+			list = append(list, r)
+		}
+	}
+	return resource.NewSet(list)
 }

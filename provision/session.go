@@ -156,7 +156,7 @@ func (s *Session) holder(operation string) string {
 		name = u.Username
 	}
 	machine, _ := os.Hostname()
-	return fmt.Sprintf("%s@%s, %s, process %d, since %s", name, machine, operation, os.Getpid(), s.opts.Now().UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s@%s, %s, process %d, id %s, since %s", name, machine, operation, os.Getpid(), s.store.LockID(), s.opts.Now().UTC().Format(time.RFC3339))
 }
 
 // dialSSH connects to a host as its ssh block says.

@@ -23,6 +23,11 @@ const (
 	Failed   Phase = "failed"
 	Skipped  Phase = "skipped" // because of Message: a failed dependency, an open breaker, an interrupt
 	Finished Phase = "finished"
+	// What happens when a unit that ran before does not become healthy: what was
+	// there before is put back. Message says why, and what came of it.
+	Restoring   Phase = "restoring"
+	Restored    Phase = "restored"
+	NotRestored Phase = "not-restored"
 )
 
 // Event is one thing that happened while applying. Events of one change are in
@@ -46,11 +51,13 @@ type Sink func(Event)
 
 // Result sums up a run.
 type Result struct {
-	Counts  plan.Counts   `json:"counts"` // what was really done
-	Failed  int           `json:"failed"`
-	Skipped int           `json:"skipped"`
-	Bytes   int64         `json:"bytes"` // sent to hosts
-	Elapsed time.Duration `json:"elapsed"`
+	Counts  plan.Counts `json:"counts"` // what was really done
+	Failed  int         `json:"failed"`
+	Skipped int         `json:"skipped"`
+	// Restored counts the units that were put back to what was there before.
+	Restored int           `json:"restored,omitempty"`
+	Bytes    int64         `json:"bytes"` // sent to hosts
+	Elapsed  time.Duration `json:"elapsed"`
 	// Copying is the time during which at least one upload of a binary or an
 	// image was under way.
 	Copying time.Duration `json:"copying"`
@@ -72,3 +79,23 @@ func (e *IncompleteError) Error() string {
 
 // Unwrap returns the failures.
 func (e *IncompleteError) Unwrap() []error { return e.Errs }
+
+// RestoredError says that a unit did not become healthy with a change, and what
+// came of putting back what was there before.
+type RestoredError struct {
+	Unit    string
+	Err     error // why it did not become healthy
+	Elapsed time.Duration
+	Restore error // nil: the former one is in force and healthy
+}
+
+func (e *RestoredError) Error() string {
+	if e.Restore != nil {
+		return fmt.Sprintf("%s did not become healthy with the change: %v\nand putting back what was there before did not work either: %v", e.Unit, e.Err, e.Restore)
+	}
+	return fmt.Sprintf("%s did not become healthy with the change, so what was there before was put back; it is in force and healthy again (%s after the change). "+
+		"The change is held back: mend the configuration and apply, or try this one once more with `hardway apply --retry`.\nWhat went wrong: %v", e.Unit, e.Elapsed.Round(time.Second), e.Err)
+}
+
+// Unwrap returns both failures.
+func (e *RestoredError) Unwrap() []error { return []error{e.Err, e.Restore} }

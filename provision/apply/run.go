@@ -19,6 +19,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/host"
 	"hardway/provision/plan"
+	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
@@ -33,6 +34,9 @@ type Store interface {
 	Forget(context.Context, addr.Address) error
 	PutKeys(context.Context, state.Keys) error
 	PutAllocations(context.Context, state.Allocations) error
+	PutRun(context.Context, state.Run) error
+	Hold(context.Context, state.Held) error
+	Release(ctx context.Context, configDigest string) error
 }
 
 // Artifacts opens binaries and image archives by their SHA-256, verifying it
@@ -67,14 +71,19 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		// What has begun is finished: an interrupt must not tear an operation.
 		ctx: context.WithoutCancel(stop), stop: stop,
 		keys: maps.Clone(env.Secrets.Keys), left: map[addr.Host]int{},
+		specs: map[addr.Address]resource.Spec{}, kept: map[addr.Address]bool{}, keeping: map[addr.Host]bool{},
 	}
 	if r.keys == nil {
 		r.keys = map[string]state.Secret{}
 	}
 	before := env.Store.Snapshot()
+	r.before = before
 	planned := map[addr.Address]bool{}
 	for _, c := range p.Changes {
-		planned[c.Addr] = true
+		planned[c.Addr], r.specs[c.Addr] = true, c.Spec
+		for _, a := range c.Restore {
+			r.kept[a] = true
+		}
 	}
 	for a, record := range before.Resources {
 		// Data that the plan keeps needs nothing of ours beside it.
@@ -83,6 +92,9 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		}
 	}
 	if err := r.bound(p); err != nil {
+		return Result{}, err
+	}
+	if err := r.begin(p); err != nil {
 		return Result{}, err
 	}
 	if p.Mode != plan.Destroy {
@@ -108,6 +120,10 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		if active(c) || outcomes[c.Addr] == failed {
 			r.count(c, outcomes[c.Addr])
 		}
+	}
+	if err := r.end(p); err != nil {
+		r.errs = append(r.errs, err)
+		r.result.Failed++
 	}
 	r.result.Elapsed = env.Now().Sub(r.started)
 	r.emit(Event{Phase: Finished, Elapsed: r.result.Elapsed})
@@ -136,6 +152,12 @@ type run struct {
 
 	keyMu sync.Mutex
 	keys  map[string]state.Secret
+
+	before  state.Snapshot // when the run began
+	specs   map[addr.Address]resource.Spec
+	kept    map[addr.Address]bool // what is kept on its host before it is changed
+	keeping map[addr.Host]bool    // where something was; guarded by mu
+	record  *state.Run            // nil when nothing is changed
 
 	allocMu sync.Mutex // while the allocation table is read, changed and written
 }
@@ -223,6 +245,11 @@ func (r *run) change(c plan.Change) error {
 	}
 	if c.Prior != nil {
 		if err := r.savePrior(h, &c); err != nil {
+			return err
+		}
+	}
+	if r.kept[c.Addr] {
+		if err := r.keep(h, c); err != nil {
 			return err
 		}
 	}

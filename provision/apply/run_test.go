@@ -67,6 +67,12 @@ func (m *memory) PutAllocations(_ context.Context, a state.Allocations) error {
 	return m.apply(state.Entry{Allocations: &a})
 }
 
+func (m *memory) PutRun(_ context.Context, r state.Run) error { return m.apply(state.Entry{Run: &r}) }
+func (m *memory) Hold(_ context.Context, h state.Held) error  { return m.apply(state.Entry{Held: &h}) }
+func (m *memory) Release(_ context.Context, digest string) error {
+	return m.apply(state.Entry{Release: &state.Release{ConfigDigest: digest}})
+}
+
 type nothing struct{}
 
 func (nothing) Open(sha256 string) (io.ReadCloser, int64, error) {

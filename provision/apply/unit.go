@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"hardway/provision/addr"
+	"hardway/provision/facts"
 	"hardway/provision/health"
 	"hardway/provision/host"
 	"hardway/provision/plan"
@@ -20,6 +22,9 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 	done := state.Done{SHA256: resource.SHA256([]byte(u.Content))}
 	if steps == nil {
 		return done, errors.New("the plan has no steps for this unit")
+	}
+	if err := r.quorum(c); err != nil {
+		return done, err
 	}
 	if steps.Unmask { // before writing: the mask is a link where the unit file may belong
 		if err := h.Unit(r.ctx, u.Name, host.Unmask); err != nil {
@@ -39,20 +44,49 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 		action host.UnitAction
 	}{
 		{steps.Enable, host.Enable}, {steps.Disable, host.Disable},
-		{steps.Start == "start" || steps.Start == "start-no-block", host.ResetFailed},
-		{steps.Start != "", host.UnitAction(steps.Start)},
 	} {
 		if !s.wanted {
 			continue
 		}
-		if err := h.Unit(r.ctx, u.Name, s.action); err != nil && s.action != host.ResetFailed {
+		if err := h.Unit(r.ctx, u.Name, s.action); err != nil {
 			return done, r.explain(h, c.Addr, u.Name, err)
 		}
 	}
-	if u.Gate == nil || !u.Running {
-		return done, nil
+	began := r.Now()
+	err := r.bring(r.stop, h, c, host.UnitAction(steps.Start), c.Within)
+	if err != nil && len(c.Restore) > 0 && !over(err) && r.stop.Err() == nil {
+		return done, r.restore(h, c, began, err)
 	}
-	return done, r.gate(h, c, u.Name, *u.Gate)
+	return done, err
+}
+
+// bring starts, restarts or stops the unit and waits for its gate. With a time
+// given, both together may take no longer, and a process that keeps dying ends
+// the waiting at once. When stop ends, so does the waiting.
+func (r *run) bring(stop context.Context, h host.Host, c plan.Change, start host.UnitAction, within time.Duration) error {
+	u := c.Spec.Unit
+	ctx, begun := r.ctx, time.Now()
+	if within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(r.ctx, within, fmt.Errorf("it did not get through its start within %s", within))
+		defer cancel()
+	}
+	if start == host.Start || start == host.StartNoBlock {
+		_ = h.Unit(r.ctx, u.Name, host.ResetFailed) // nothing to reset is the usual case
+	}
+	if start != "" {
+		if err := h.Unit(ctx, u.Name, start); err != nil {
+			return r.explain(h, c.Addr, u.Name, err)
+		}
+	}
+	if u.Gate == nil || !u.Running {
+		return nil
+	}
+	g := *u.Gate
+	if within > 0 {
+		g.Timeout = max(within-time.Since(begun), time.Second)
+	}
+	return r.gate(stop, h, c, g, within > 0)
 }
 
 // owe records restarts that nothing else would show any more once what they are
@@ -76,8 +110,9 @@ func (r *run) owe(changes []plan.Change, before state.Snapshot) error {
 
 // gate waits until the unit does its work, and says what it waits for. A host
 // whose session is over is not asked again: it can give no answer any more.
-func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) error {
-	ctx, end := context.WithCancelCause(r.stop)
+func (r *run) gate(stop context.Context, h host.Host, c plan.Change, g resource.Gate, ranBefore bool) error {
+	name := c.Spec.Unit.Name
+	ctx, end := context.WithCancelCause(stop)
 	defer end(nil)
 	err := health.Wait(ctx, h, g, func(attempt int, last error) {
 		switch {
@@ -85,6 +120,10 @@ func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) err
 			end(last)
 		case attempt == 1:
 			r.emit(Event{Phase: Waiting, Addr: c.Addr, Action: c.Action, Message: g.Name})
+		case ranBefore && attempt%4 == 0: // every few seconds
+			if err := r.dying(h, name); err != nil {
+				end(err)
+			}
 		}
 	})
 	switch {
@@ -93,7 +132,41 @@ func (r *run) gate(h host.Host, c plan.Change, name string, g resource.Gate) err
 	case over(err):
 		return fmt.Errorf("waiting for %s: %w", g.Name, ending(err))
 	}
+	if cause, ok := errors.AsType[*dyingError](context.Cause(ctx)); ok {
+		err = fmt.Errorf("waiting for %s: %w", g.Name, cause)
+	}
 	return r.explain(h, c.Addr, name, err)
+}
+
+// maxRestarts is how often systemd may start a process that ran before anew,
+// until it counts as broken rather than slow.
+const maxRestarts = 2
+
+// dyingError is a process that does not stay up.
+type dyingError struct {
+	unit     string
+	restarts int
+	active   string
+}
+
+func (e *dyingError) Error() string {
+	if e.active == "failed" {
+		return e.unit + " failed"
+	}
+	return fmt.Sprintf("%s keeps dying: systemd started it anew %d times", e.unit, e.restarts)
+}
+
+// dying asks systemd whether the process stays up. A host that does not answer
+// says nothing about that.
+func (r *run) dying(h host.Host, unit string) error {
+	o, err := h.Observe(r.ctx, facts.Request{Units: []string{unit}})
+	if err != nil {
+		return nil
+	}
+	if u := o.Units[unit]; u.Active == "failed" || u.Restarts >= maxRestarts {
+		return &dyingError{unit: unit, restarts: u.Restarts, active: u.Active}
+	}
+	return nil
 }
 
 // over reports whether the session with a host has ended, so that nothing more

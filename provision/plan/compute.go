@@ -28,6 +28,9 @@ type Input struct {
 	Generation uint64
 	// Retry tries again what was held back.
 	Retry bool
+	// Kept is what a hold of everything keeps: the generation that was gone back
+	// to. Nil stands for what was applied last.
+	Kept []resource.Resource
 
 	Desired     resource.Set // empty when destroying
 	Allocations state.Allocations

@@ -20,7 +20,7 @@ func Generation(now, then state.Public) (resource.Set, error) {
 	if err := reversible(now, then); err != nil {
 		return resource.Set{}, fmt.Errorf("going back to generation %d: %w", then.Serial, err)
 	}
-	list := Applied(then)
+	list := recorded(then, now)
 	had := map[addr.Host]bool{}
 	for _, r := range list {
 		had[r.Addr.Host] = true

@@ -22,8 +22,12 @@ func (c *comparison) hold() error {
 		if h.ConfigDigest != c.in.ConfigDigest {
 			continue
 		}
-		if h.Unit == "" { // everything, or what of it the façade could not find as a generation
-			if kept := Applied(c.in.State); !sameSpecs(list, kept) {
+		if h.Unit == "" { // everything
+			kept := c.in.Kept
+			if kept == nil {
+				kept = Applied(c.in.State)
+			}
+			if !sameSpecs(list, kept) {
 				list, changed = kept, true
 				c.holds(Held{Addr: addr.Address{Host: addr.Host{Role: addr.Cluster}}, Reason: h.Reason, Since: h.Since})
 			}
@@ -83,21 +87,40 @@ func (c *comparison) asApplied(list []resource.Resource, unit addr.Address) []re
 	out := slices.DeleteFunc(slices.Clone(list), func(r resource.Resource) bool { return back[r.Addr] })
 	for a := range back {
 		if record, ok := c.in.State.Resources[a]; ok && !record.Removing {
-			out = append(out, resource.Resource{Addr: a, Spec: record.Spec, DependsOn: record.DependsOn})
+			out = append(out, resource.Resource{Addr: a, Spec: known(record.Spec, c.in.State), DependsOn: record.DependsOn})
 		}
 	}
 	return out
 }
 
 // Applied returns everything that the state records as a set that should be.
-func Applied(s state.Public) []resource.Resource {
+func Applied(s state.Public) []resource.Resource { return recorded(s, s) }
+
+// recorded returns what a state records, with the material of another, newer one.
+func recorded(s, material state.Public) []resource.Resource {
 	var out []resource.Resource
 	for _, a := range s.Addresses() {
 		if r := s.Resources[a]; !r.Removing {
-			out = append(out, resource.Resource{Addr: a, Spec: r.Spec, DependsOn: r.DependsOn})
+			out = append(out, resource.Resource{Addr: a, Spec: known(r.Spec, material), DependsOn: r.DependsOn})
 		}
 	}
 	return closed(out)
+}
+
+// known fills in what was known only after the apply that made the record: the
+// material that stands in the state by now.
+func known(s resource.Spec, material state.Public) resource.Spec {
+	if s.File == nil || s.File.Material == "" {
+		return s
+	}
+	text, digest, ok := material.Material(s.File.Material)
+	if !ok {
+		return s
+	}
+	f := *s.File
+	f.Content, f.Digest = string(text), digest
+	s.File = &f
+	return s
 }
 
 // closed drops the dependencies on what is not in the list, such as authorities,

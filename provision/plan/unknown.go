@@ -43,6 +43,9 @@ func (c *comparison) waitForUnseen() {
 	}
 	why := map[addr.Address]string{}
 	for _, ch := range c.plan.Changes {
+		if ch.Action == NoOp {
+			continue
+		}
 		for _, d := range ch.DependsOn {
 			if _, unseen := c.unseen[d.Host]; unseen && !(lives && d.Host.Role == addr.Master) {
 				why[ch.Addr] = fmt.Sprintf("it needs %s, and %s could not be read", d, d.Host)
@@ -61,6 +64,9 @@ func (c *comparison) postpone(why map[addr.Address]string) {
 	}
 	dependents := map[addr.Address][]addr.Address{}
 	for _, ch := range c.plan.Changes {
+		if ch.Action == NoOp { // it is as it should be already, so nobody waits for it
+			continue
+		}
 		for _, d := range ch.DependsOn {
 			dependents[d] = append(dependents[d], ch.Addr)
 		}

@@ -294,15 +294,14 @@ func (c *comparison) guardQuorum() {
 		}
 		ch.Quorum = &Quorum{Need: need, Members: others}
 	}
-	for a := range why { // nor may what it reads be written: a process that falls over would come back with it
-		for _, ch := range c.plan.Changes {
-			if ch.Addr != a {
-				continue
-			}
-			for _, read := range ch.Spec.Unit.ReadAtStart {
-				if read.Host == a.Host {
-					why[read] = fmt.Sprintf("%s reads it at its start, which is decided later", a)
-				}
+	// Nor may what it reads be written: a process that falls over would come back with it.
+	for _, ch := range c.plan.Changes {
+		if _, waits := why[ch.Addr]; !waits || ch.Spec.Unit == nil {
+			continue
+		}
+		for _, read := range ch.Spec.Unit.ReadAtStart {
+			if read.Host == ch.Addr.Host {
+				why[read] = fmt.Sprintf("%s reads it at its start, which is decided later", ch.Addr)
 			}
 		}
 	}

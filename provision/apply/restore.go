@@ -1,0 +1,89 @@
+package apply
+
+import (
+	"fmt"
+	"time"
+
+	"hardway/provision/addr"
+	"hardway/provision/host"
+	"hardway/provision/plan"
+	"hardway/provision/state"
+)
+
+// restore puts back what was there before a change with which the unit does not
+// become healthy: the files that the plan lists, then the process. What comes
+// out is always an error; it says whether the former one is in force again.
+//
+// The hold is recorded before anything is put back, together with the records
+// as they were: whatever happens from here on, the next plan takes the same way
+// back and does not try the change again.
+func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error) error {
+	u := c.Spec.Unit
+	r.emit(Event{Phase: Restoring, Addr: c.Addr, Action: c.Action, Message: firstLine(failure)})
+	held := state.Held{
+		Hold: state.Hold{Unit: u.Name, ConfigDigest: r.record.ConfigDigest, Host: c.Addr.Host, Reason: firstLine(failure), Since: r.Now().UTC().Round(0)},
+	}
+	if r.mode != plan.Normal { // going back is not what the configuration asks for
+		held.Hold.ConfigDigest = ""
+	}
+	var files []string
+	var fresh []addr.Address // new with this plan, and gone again
+	for _, a := range c.Restore {
+		files = append(files, paths(r.specs[a])...)
+		if old, ok := r.before.Resources[a]; ok {
+			if held.Records == nil {
+				held.Records = map[addr.Address]state.Record{}
+			}
+			held.Records[a] = old
+		} else {
+			fresh = append(fresh, a)
+		}
+	}
+	err := r.Store.Hold(r.ctx, held)
+	if err == nil {
+		err = r.putBack(h, c, files)
+	}
+	if err == nil {
+		err = r.recordBack(held.Records, fresh)
+	}
+	out := &RestoredError{Unit: u.Name, Err: failure, Elapsed: r.Now().Sub(began), Restore: err}
+	r.mu.Lock()
+	if err == nil {
+		r.result.Restored++
+	}
+	r.mu.Unlock()
+	if err != nil {
+		r.emit(Event{Phase: NotRestored, Addr: c.Addr, Action: c.Action, Elapsed: out.Elapsed, Err: err.Error()})
+	} else {
+		r.emit(Event{Phase: Restored, Addr: c.Addr, Action: c.Action, Elapsed: out.Elapsed})
+	}
+	return out
+}
+
+// putBack restores the files and restarts the unit with them. An interrupt does
+// not stop it: half way is the worst place to be.
+func (r *run) putBack(h host.Host, c plan.Change, files []string) error {
+	if err := r.script(h, "keep-restore", append([]string{r.serial()}, files...)...); err != nil {
+		return err
+	}
+	if err := h.Unit(r.ctx, c.Spec.Unit.Name, host.DaemonReload); err != nil {
+		return err
+	}
+	_ = h.Unit(r.ctx, c.Spec.Unit.Name, host.ResetFailed) // nothing to reset is the usual case
+	return r.bring(r.ctx, h, c, host.Restart, c.Within)
+}
+
+// recordBack records that the resources are what they were.
+func (r *run) recordBack(records map[addr.Address]state.Record, fresh []addr.Address) error {
+	for a, old := range records {
+		if err := r.Store.Done(r.ctx, state.Done{Addr: a, SHA256: old.SHA256, Certificate: old.Certificate}); err != nil {
+			return fmt.Errorf("recording that %s is back: %w", a, err)
+		}
+	}
+	for _, a := range fresh {
+		if err := r.Store.Forget(r.ctx, a); err != nil {
+			return fmt.Errorf("recording that %s is gone: %w", a, err)
+		}
+	}
+	return nil
+}
