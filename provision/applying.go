@@ -58,7 +58,7 @@ func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (appl
 	if commitErr := s.store.Commit(ctx); commitErr != nil {
 		return result, errors.Join(err, fmt.Errorf("saving the state: %w", commitErr))
 	}
-	if stored := s.store.Snapshot(); stored.Serial != snap.Serial {
+	if stored := s.store.Snapshot(); stored.Serial != snap.Serial || len(p.Copies) > 0 {
 		if copyErr := apply.Copies(ctx, stored, env); copyErr != nil {
 			return result, errors.Join(err, copyErr)
 		}

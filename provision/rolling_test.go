@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"hardway/provision/apply"
 	"hardway/provision/host"
 	"hardway/provision/host/hosttest"
+	"hardway/provision/plan"
 )
 
 func master(name string) addr.Host { return addr.Host{Role: addr.Master, Name: name} }
@@ -88,14 +90,26 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("%q does not say %q", err, want)
 		}
 	}
-	if order := got(); !slices.Equal(order, []string{"m1 etcd", "m2 etcd"}) {
+	// The second restart of m2 is the attempt to put back what was there before.
+	if order := got(); !slices.Equal(order, []string{"m1 etcd", "m2 etcd", "m2 etcd"}) {
 		t.Errorf("restarted %q", order)
+	}
+	if restored, ok := errors.AsType[*apply.RestoredError](err); !ok || restored.Restore == nil {
+		t.Errorf("it does not say that putting it back failed too: %v", err)
 	}
 	if why := skipped[`master["m3"].unit["etcd"]`]; why != `master["m2"].unit["etcd"] failed` || r.Failed != 1 || r.Skipped != len(skipped) || r.Skipped < 6 {
 		t.Errorf("failed %d, skipped %d of %d: %q", r.Failed, r.Skipped, len(skipped), why)
 	}
 	bad.BreakUnit("etcd.service", false)
-	w.sound(w.mustConverge(provision.PlanOptions{}))
+	// The next apply goes on with putting it back, and holds the change.
+	p = w.plan(provision.PlanOptions{})
+	if _, err := w.apply(t.Context(), p, nil); err != nil || len(p.Held) == 0 {
+		t.Errorf("held %+v, %v", p.Held, err)
+	}
+	if p := w.plan(provision.PlanOptions{}); slices.ContainsFunc(p.Changes, func(c plan.Change) bool { return c.Addr.Name == "etcd" && c.Action != plan.NoOp }) {
+		t.Errorf("etcd is still being changed: %+v", p.Held)
+	}
+	w.sound(w.mustConverge(provision.PlanOptions{Retry: true}))
 }
 
 // In a first creation what does not depend on the failure is finished.

@@ -2,11 +2,11 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -72,6 +72,8 @@ func (r *run) mark(p *plan.Plan) error {
 			touched[c.Addr.Host] = true
 		}
 	}
+	var mu sync.Mutex
+	var errs []error
 	g := errgroup.Group{}
 	g.SetLimit(orDefault(r.Parallelism, 10))
 	for at, h := range r.Hosts {
@@ -80,13 +82,26 @@ func (r *run) mark(p *plan.Plan) error {
 		}
 		g.Go(func() error {
 			err := r.script(h, "mark", r.before.Lineage, r.serial(), r.before.Cluster, "")
-			if over(err) {
-				return nil // its changes will say so
+			if err == nil || over(err) { // its changes will say so
+				return nil
 			}
-			return err
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, fmt.Errorf("%s: marking the host: %w", at, err))
+			return nil
 		})
 	}
-	return g.Wait()
+	_ = g.Wait() // the errors are collected
+	if len(errs) == 0 {
+		return nil
+	}
+	n := 0
+	for _, c := range p.Changes {
+		if active(c) {
+			n++
+		}
+	}
+	return &IncompleteError{Errs: errs, Skipped: n}
 }
 
 // end records how the run ended, and lets hosts drop what they need keep no longer.
@@ -121,7 +136,16 @@ const copyPath = home + "/state.age"
 // identity can go on from it when the state is lost. It is the last thing that a
 // run does; masters that are not connected keep an older copy.
 func Copies(ctx context.Context, stored state.Snapshot, env Env) error {
-	if len(stored.Resources) == 0 || len(env.Recipients) == 0 {
+	if len(env.Recipients) == 0 {
+		return nil
+	}
+	lives := map[addr.Host]bool{}
+	for a, r := range stored.Resources {
+		if d := r.Spec.Directory; d == nil || !d.Data { // data that a destruction kept needs nothing of ours beside it
+			lives[a.Host] = true
+		}
+	}
+	if !slices.ContainsFunc(env.Masters, func(h addr.Host) bool { return lives[h] }) {
 		return nil
 	}
 	sealed, err := state.SealSnapshot(stored, env.Recipients)
@@ -129,10 +153,6 @@ func Copies(ctx context.Context, stored state.Snapshot, env Env) error {
 		return err
 	}
 	digest := resource.SHA256(sealed)
-	lives := map[addr.Host]bool{}
-	for a := range stored.Resources {
-		lives[a.Host] = true
-	}
 	var errs []error
 	for _, at := range env.Masters {
 		h, ok := env.Hosts[at]
@@ -143,9 +163,12 @@ func Copies(ctx context.Context, stored state.Snapshot, env Env) error {
 		if err == nil {
 			_, err = h.Run(ctx, host.Script{Name: "mark", Args: []string{stored.Lineage, strconv.FormatUint(stored.Serial, 10), stored.Cluster, digest}})
 		}
-		if err != nil && !over(err) {
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: leaving a sealed copy of the state: %w", at, err))
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return &IncompleteError{Errs: errs}
+	}
+	return nil
 }

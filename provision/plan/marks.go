@@ -64,5 +64,27 @@ func (c *comparison) marks() error {
 	if len(e.Newer)+len(e.Foreign) > 0 {
 		return e
 	}
+	c.copies()
 	return nil
+}
+
+// copies lists the masters whose sealed copy of the state is not the present one:
+// a run was cut short, or the master was away.
+func (c *comparison) copies() {
+	if c.in.Mode == Destroy {
+		return
+	}
+	lives := map[addr.Host]bool{}
+	for a := range c.in.State.Resources {
+		lives[a.Host] = true
+	}
+	for _, h := range slices.SortedFunc(maps.Keys(c.in.Observed), addr.Host.Compare) {
+		o := c.in.Observed[h]
+		if h.Role != addr.Master || !o.Reachable() || !lives[h] || o.Mark.Lineage == "" {
+			continue
+		}
+		if o.Mark.Copy == "" || o.Mark.Serial != c.in.State.Serial {
+			c.plan.Copies = append(c.plan.Copies, h)
+		}
+	}
 }

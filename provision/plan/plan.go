@@ -214,6 +214,9 @@ type Plan struct {
 	Unknown  []Unknown      `json:"unknown,omitempty"`
 	Held     []Held         `json:"held,omitempty"`
 	Warnings []Warning      `json:"warnings,omitempty"`
+	// Copies are the masters whose sealed copy of the state is an older one, or was
+	// never finished; apply renews it, with or without changes.
+	Copies []addr.Host `json:"copies,omitempty"`
 	// Generation is the serial that a rollback goes back to.
 	Generation uint64 `json:"generation,omitempty"`
 	// Retry: what was held back is tried again.
