@@ -24,11 +24,11 @@ type ApplyOptions struct {
 // When ctx ends, operations under way are finished and recorded, and the error
 // says how to resume.
 func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (apply.Result, error) {
-	if p.ConfigDigest != s.cfg.Digest {
-		return apply.Result{}, fmt.Errorf("the plan is stale: the configuration in %s changed since it was made; run `hardway plan` again", s.cfg.Dir)
-	}
 	snap, err := s.lock(ctx, string(p.Mode))
 	if err != nil {
+		return apply.Result{}, err
+	}
+	if err := plan.Bound(p, snap.Lineage, snap.Serial, s.cfg.Digest, s.cfg.Name); err != nil {
 		return apply.Result{}, err
 	}
 	secrets, err := s.open(snap)

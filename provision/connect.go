@@ -13,6 +13,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/config"
 	"hardway/provision/facts"
+	"hardway/provision/host"
 )
 
 // connect dials every host that was not dialled yet, several at a time. A host
@@ -111,6 +112,9 @@ func masters(cfg *config.Cluster) []addr.Host {
 }
 
 func joinHostPort(h string, port int) string { return net.JoinHostPort(h, strconv.Itoa(port)) }
+
+// dialFunc connects to a host, as Options.Dial.
+type dialFunc = func(context.Context, config.Host) (host.Host, error)
 
 // tcpDialer is what a host may offer beside host.Host: a connection that starts
 // on the host itself.

@@ -106,9 +106,14 @@ func drifts() []drift {
 		}, address: `node["n1"].cert["kube-proxy"]`, action: plan.Replace, restart: true},
 
 		{name: "unit edited", happens: on(func(_, n *hosttest.Machine) {
-			change1(n, kubeletUnit, func(f *hosttest.File) { f.Content += "# a word\n" })
+			change1(n, kubeletUnit, func(f *hosttest.File) {
+				f.Content = strings.Replace(f.Content, "Restart=always", "Restart=no", 1)
+			})
 		}), address: `node["n1"].unit["kubelet"]`, action: plan.Update, reason: "the unit differs",
 			steps: plan.UnitSteps{Write: true, Start: "restart"}, restart: true},
+		{name: "unit commented", happens: on(func(_, n *hosttest.Machine) {
+			change1(n, kubeletUnit, func(f *hosttest.File) { f.Content += "# a word\n" })
+		}), address: `node["n1"].unit["kubelet"]`, action: plan.Update, reason: "written differently", steps: plan.UnitSteps{Write: true}},
 		{name: "unit deleted", happens: on(func(_, n *hosttest.Machine) { n.SetFile(kubeletUnit, nil) }),
 			address: `node["n1"].unit["kubelet"]`, action: plan.Create,
 			steps: plan.UnitSteps{Write: true, Enable: true, Start: "restart"}, restart: true},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"hardway/provision/addr"
 	"hardway/provision/facts"
@@ -71,7 +72,7 @@ func (s *Session) RecoveryCandidates(ctx context.Context, onHost func(addr.Host,
 // copies reads and opens the sealed copies of the masters. Masters that carry the
 // same one are one candidate.
 func (s *Session) copies(ctx context.Context, marks map[addr.Host]facts.Mark) []state.Candidate {
-	ids, idErr := s.identities().Load()
+	identities := sync.OnceValues(s.identities().Load) // not needed where there are no copies
 	var out []state.Candidate
 	at := map[string]int{} // digest of a copy to its candidate
 	for _, m := range masters(s.cfg) {
@@ -94,10 +95,11 @@ func (s *Session) copies(ctx context.Context, marks map[addr.Host]facts.Mark) []
 			c.Err = errors.New("it is gone from the host, whose mark speaks of one")
 		case err != nil:
 			c.Err = err
-		case idErr != nil:
-			c.Err = idErr
 		default:
-			c = openCopy(c.Source, copied, mark, ids)
+			ids, err := identities()
+			if c.Err = err; err == nil {
+				c = openCopy(c.Source, copied, mark, ids)
+			}
 		}
 		out = append(out, c)
 		if c.Err == nil {

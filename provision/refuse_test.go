@@ -55,7 +55,7 @@ func TestStalePlan(t *testing.T) {
 
 	p := w.plan(provision.PlanOptions{})
 	w.update()
-	w.refused(p, "stale", "configuration", w.dir)
+	w.refused(p, "stale", "configuration", "hardway plan")
 }
 
 // What the plan read of a host is no longer so: the change that rests on it is

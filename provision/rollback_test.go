@@ -196,4 +196,3 @@ func TestOlderStateIsDetected(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-

@@ -74,9 +74,10 @@ func Open(opts Options) (*Session, *config.Files, hcl.Diagnostics) {
 		return nil, files, diags
 	}
 	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}}
-	s.store = local.New(cfg.State.Path, local.Options{Tool: opts.Version, Now: opts.Now})
+	points := newFaultPoints(opts.Getenv)
+	s.store = local.New(cfg.State.Path, local.Options{Tool: opts.Version, Now: opts.Now, Step: points.step()})
 	if s.opts.Dial == nil {
-		s.opts.Dial = s.dialSSH
+		s.opts.Dial = points.dialer(s.dialSSH)
 	}
 	return s, files, diags
 }

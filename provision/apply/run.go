@@ -91,7 +91,7 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 			r.left[a.Host]++
 		}
 	}
-	if err := r.bound(p); err != nil {
+	if err := plan.Bound(p, before.Lineage, before.Serial, p.ConfigDigest, p.Cluster); err != nil {
 		return Result{}, err
 	}
 	if err := r.begin(p); err != nil {
@@ -169,18 +169,6 @@ func orDefault(n, def int) int {
 		return def
 	}
 	return n
-}
-
-// bound refuses a plan that was made against another state.
-func (r *run) bound(p *plan.Plan) error {
-	now := r.Store.Snapshot()
-	switch {
-	case p.Lineage != now.Lineage:
-		return fmt.Errorf("the plan was made for the cluster with lineage %s, this state has %s; run `hardway plan` here", p.Lineage, now.Lineage)
-	case p.Serial != now.Serial:
-		return fmt.Errorf("the plan is stale: it was made at serial %d, the state is at %d; run `hardway plan` again", p.Serial, now.Serial)
-	}
-	return nil
 }
 
 // one carries out one change, recorded before and after.

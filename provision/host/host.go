@@ -30,11 +30,12 @@ type Host interface {
 	// Unit performs one action on a systemd unit.
 	Unit(ctx context.Context, name string, action UnitAction) error
 	// Run runs one of the known scripts with arguments that travel as data. A
-	// non-zero exit is a *ScriptError, and the Result is valid beside it.
+	// non-zero exit is a *ScriptError, and the Result is valid beside it; script
+	// mark refusing is a *MarkedError.
 	Run(ctx context.Context, s Script) (Result, error)
 	// Lock takes the host's lock for this session, or fails at once with a
-	// *LockedError naming the holder. It is released by Close, or by the
-	// kernel when the session dies.
+	// *LockedError naming the holder, which is the text that the other session
+	// gave. It is released by Close, or by the kernel when the session dies.
 	Lock(ctx context.Context, holder string) error
 	// Close ends the session.
 	Close() error
@@ -119,11 +120,33 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("%s changed since the plan was made (was %.12s, is %.12s); run plan again", e.Path, e.Want, e.Got)
 }
 
-// LockedError says who holds the host's lock.
+// LockedError says who holds the host's lock: the text that the holder gave to
+// Lock, which names the person, the operation, its id and when it began.
 type LockedError struct{ Holder string }
 
 func (e *LockedError) Error() string {
-	return "another hardway holds the lock of this host: " + e.Holder
+	return "the lock of this host is held by " + e.Holder
+}
+
+// MarkedError is script mark refusing: the mark that is on the host has another
+// lineage or a higher serial. Lineage and Serial are those of that mark.
+type MarkedError struct {
+	Lineage string
+	Serial  uint64
+	// Expected is the lineage that was to be written; empty where it is not known.
+	Expected string
+}
+
+func (e *MarkedError) Error() string {
+	newer := fmt.Sprintf("was last changed by a newer state (serial %d)", e.Serial)
+	foreign := fmt.Sprintf("belongs to another cluster (lineage %s)", e.Lineage)
+	switch e.Expected {
+	case e.Lineage:
+		return "this host " + newer + "; run `hardway state recover`"
+	case "":
+		return "this host " + newer + " or " + foreign + "; run `hardway state recover`"
+	}
+	return "this host " + foreign + "; run `hardway state recover`"
 }
 
 // LostError is a session that ended before an operation was answered. Whether

@@ -20,11 +20,11 @@ absent)
 	[ -s "$text" ] || { rm -f -- "$note"; echo unchanged; exit 0; }
 	was=absent
 	;;
-file) was=file ;;
+file) was='file' ;;
 *) die 1 "$path is not a regular file" ;;
 esac
 temporary
-if [ $was = file ]; then
+if [ "$was" = file ]; then
 	old=$path
 	chown --reference="$path" -- "$tmp"
 	chmod --reference="$path" -- "$tmp"
@@ -80,7 +80,7 @@ if [ ! -s "$text" ] && [ "$added" = absent ] && [ ! -s "$tmp" ]; then
 	rm -f -- "$path"
 	sync -- "$dir"
 	echo written
-elif [ $old != /dev/null ] && cmp -s -- "$tmp" "$path"; then
+elif [ "$old" != /dev/null ] && cmp -s -- "$tmp" "$path"; then
 	echo unchanged
 else
 	replace "$path"

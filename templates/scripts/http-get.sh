@@ -36,6 +36,7 @@ answer() {
 if command -v curl >/dev/null; then
 	curl -q --noproxy '*' -sS -i --http1.1 --max-time "$seconds" -- "$url" | head -c 69632 | answer
 elif command -v bash >/dev/null; then
+	# shellcheck disable=SC2016 # that shell expands it
 	timeout "$seconds" bash -c '
 		exec 3<>"/dev/tcp/$1/$2" || exit
 		printf "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" "$3" "$4" >&3

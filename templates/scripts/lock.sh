@@ -8,7 +8,13 @@
 holder=$1
 cd "$HARDWAY_STATE"
 if ! flock -n -E 75 9; then
-	cat lock.info 2>/dev/null || echo "unknown"
+	# Whoever has just taken the lock is about to say who it is.
+	for _ in 1 2 3 4 5; do
+		[ ! -s lock.info ] || break
+		sleep 0.1
+	done
+	[ ! -s lock.info ] || cat lock.info 2>/dev/null || true
+	[ -s lock.info ] || echo "a session that is beginning or ending"
 	exit 75
 fi
 # The file may have been deleted (and made anew by another session) between
@@ -17,7 +23,9 @@ if [ "$(stat -L -c %d:%i /proc/self/fd/9)" != "$(stat -c %d:%i lock 2>/dev/null)
 	echo "a session that is just ending"
 	exit 75
 fi
+printf '%s\n' "$holder" >lock.info # at once: it may still name one that was killed
 generation=0
+# shellcheck disable=SC2094 # the file and the variable have the same name
 [ ! -s generation ] || read -r generation <generation
 case $generation in
 "" | *[!0-9]*) die 1 "$HARDWAY_STATE/generation is damaged; write a number larger than any before into it" ;;
@@ -27,6 +35,5 @@ printf '%s\n' "$generation" >generation.new
 sync generation.new
 mv -T generation.new generation
 sync .
-printf '%s\n' "$holder" >lock.info
 echo yes >"$HARDWAY_TMP/locked"
 printf '%s\n' "$generation"

@@ -165,7 +165,7 @@ work() {
 	[ "$stdin" -le 1048576 ] || cat <&5 >/dev/null # a script need not read all of it
 	true >"$c/in"
 	if [ -s "$c/out" ] || [ -s "$c/err" ]; then
-		# shellcheck disable=SC2046
+		# shellcheck disable=SC2046,SC2183 # stat prints two numbers
 		printf 'A %s %s %s %s\n' "$id" "$status" $(stat -c %s "$c/out" "$c/err")
 		cat "$c/out" "$c/err"
 	else

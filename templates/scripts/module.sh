@@ -9,14 +9,14 @@ case $name in
 "" | -* | *[!a-zA-Z0-9_-]*) die 64 "not a module: $name" ;;
 esac
 plain=$(printf %s "$name" | tr - _)
-# builtin: it is part of the kernel, and may show nowhere else that it is there.
-builtin() {
+# compiled_in: it is part of the kernel, and may show nowhere else that it is there.
+compiled_in() {
 	list=/lib/modules/$(uname -r)/modules.builtin
 	[ -r "$list" ] && tr - _ <"$list" | grep -q "/$plain\.ko\$"
 }
 present() {
 	[ ! -d "/sys/module/$plain" ] || return 0
-	! builtin || return 0
+	! compiled_in || return 0
 	for effect; do
 		case $effect in
 		*:*) ! grep -qwF -e "${effect#*:}" -- "${effect%%:*}" 2>/dev/null || return 0 ;;

@@ -9,21 +9,43 @@
 #         I ctr            i containerd's socket
 #         K kubectl        k kubeconfig           d etcd's data directory
 #         N (nodes wanted) G namespace or -       R kind/name in that namespace
+#         D (no digest that was remembered will do)
 # stdout: records of fields that each end in NUL; the first field is the kind.
 #         The last record is "Z": an answer without it is not whole.
+# Processes are what costs time here: one serves all paths wherever it can.
 set +e
 t=$HARDWAY_TMP
 rec() { printf '%s\0' "$@"; }
 # field FILE prints the file as one field.
 field() {
-	cat -- "$1" 2>/dev/null | tr -d '\000'
+	[ ! -r "$1" ] || tr -d '\000' <"$1"
 	printf '\0'
 }
 rec clock "$(date +%s.%N)"
-rec uname "$(uname -n)" "$(uname -r)" "$(uname -m)"
+# shellcheck disable=SC2046 # these three have no spaces
+set -- $(uname -nrm)
+rec uname "$@"
+builtin=/lib/modules/$2/modules.builtin
 
+# either NAME sets pattern to NAME with [-_] for each of the two.
+either() {
+	pattern='' rest=$1
+	while :; do
+		pattern=$pattern${rest%%[-_]*}
+		case $rest in
+		*[-_]*) pattern="${pattern}[-_]" rest=${rest#*[-_]} ;;
+		*) return ;;
+		esac
+	done
+}
 effects() { # the module's record, once its last effect is known
-	[ -z "$module" ] || rec module "$module" "$present"
+	if [ -n "$module" ]; then
+		if [ $present = 0 ] && [ -r "$builtin" ]; then
+			either "$module"
+			! grep -q "/$pattern\.ko\$" -- "$builtin" || present=1
+		fi
+		rec module "$module" $present
+	fi
 	module=
 }
 
@@ -59,9 +81,10 @@ objects() { # the group that was collected, in one call
 	done
 }
 
-for list in files contents readable big small units ports; do
+for list in contents sizeless readable big small hash sums find.err units listen; do
 	true >"$t/$list"
 done
+files='' pems='' sysctls='' ports='' deep=''
 module='' present=0 ctr='' socket='' kubectl='' kubeconfig='' etcd='' kube='' why=''
 set -- # collects the group of objects
 while IFS= read -r line; do
@@ -70,35 +93,34 @@ while IFS= read -r line; do
 	[ "$kind" = e ] || effects
 	case $kind in
 	F | C | B)
-		printf '%s\0' "$value" >>"$t/files"
+		files=$files$value$nl
 		case $kind in
 		C) printf '%s\n' "$value" >>"$t/contents" ;;
-		B)
-			# Through a link too. A private key in the same file does not travel.
-			if [ -f "$value" ]; then
-				printf 'certificates\0%s\0' "$value"
-				head -c 262144 -- "$value" | sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' | base64 -w 0
-				printf '\0'
-			fi
-			;;
+		B) pems=$pems$value$nl ;;
 		esac
 		;;
 	U) printf '%s\0' "$value" >>"$t/units" ;;
-	S) [ ! -e "$value" ] || rec sysctl "$value" "$(cat -- "$value" 2>/dev/null)" ;;
+	S)
+		[ -e "$value" ] || continue
+		rec sysctl "$value"
+		sysctls=$sysctls$value$nl
+		;;
 	M)
-		module=$value present=0
-		plain=$(printf %s "$module" | tr - _)
+		module=$value present=0 plain=$value
+		while :; do
+			case $plain in *-*) plain=${plain%%-*}_${plain#*-} ;; *) break ;; esac
+		done
 		[ ! -d "/sys/module/$plain" ] || present=1
-		builtin=/lib/modules/$(uname -r)/modules.builtin
-		[ ! -r "$builtin" ] || ! tr - _ <"$builtin" | grep -q "/$plain\.ko\$" || present=1
 		;;
 	e)
+		[ $present = 0 ] || continue
 		case $value in
 		*:*) ! grep -qwF -e "${value#*:}" -- "${value%%:*}" 2>/dev/null || present=1 ;;
 		*) [ ! -e "$value" ] || present=1 ;;
 		esac
 		;;
-	P) printf '%s\n' "$value" >>"$t/ports" ;;
+	P) ports=$ports${ports:+|}$value ;;
+	D) deep=yes ;;
 	I) ctr=$value ;;
 	i) socket=$value ;;
 	K) kubectl=$value ;;
@@ -121,28 +143,98 @@ effects
 objects "$@"
 [ -z "$kube" ] || rec kube "$kube" "$why"
 
-# Files: one find for what they are, sha256sum in one go for small ones and one
-# process a CPU for large ones.
-xargs -0 -r -s 1000000 -a "$t/files" sh -c 't=$1; shift; exec find "$@" -maxdepth 0 \
-	-printf "file\0%p\0%y\0%m\0%u\0%g\0%s\0%l\0" \( -type d -empty -printf "empty\0%p\0" , -type f \
-	\( -size -262145c -fprintf "$t/readable" "%p\n" , -size +2047k -fprint0 "$t/big" -o -size -2048k -fprint0 "$t/small" \) \)' \
-	sh "$t" 2>"$t/find.err"
-xargs -0 -r -s 1000000 -a "$t/small" sha256sum -z -- >"$t/sums" 2>"$t/sum.err"
-xargs -0 -r -n 1 -P "$(nproc)" -a "$t/big" sha256sum -z -- >>"$t/sums" 2>>"$t/sum.err"
+# The mark of the last apply.
+mark=$HARDWAY_STATE/mark
+if [ -f "$mark" ]; then
+	printf 'mark\0%s\0file\0' "$mark"
+	head -c 4096 -- "$mark" | tr '\000' '\001'
+	printf '\0'
+else
+	rec mark "$mark" "$(kind "$mark")" ''
+fi
+
+# Lists with one path a line are split into arguments from here on.
+cat -- "$HARDWAY_STATE"/digests/* >"$t/digests" 2>/dev/null
+set -f
+IFS=$nl
+
+# Files: one find for what they are, one sha256sum for all small ones and one
+# process a CPU for the large ones, of which what is remembered is not read.
+# shellcheck disable=SC2086
+[ -z "$files" ] || find $files -maxdepth 0 -printf 'file\0%p\0%y\0%m\0%u\0%g\0%s\0%l\0' \( \
+	-type d -empty -printf 'empty\0%p\0' , -type f \( \
+	\( -size 0 -fprintf "$t/sizeless" '%p\n' -o -size -262145c -fprintf "$t/readable" '%p\n' \) , \
+	\( -size +$((large - 1))c -fprintf "$t/big" '%i %s %T@ %C@ %p\n' -o -fprint0 "$t/small" \) \) \) 2>"$t/find.err"
+known=$nl
+if [ -z "$deep" ] && [ -s "$t/big" ] && [ -s "$t/digests" ]; then
+	big=$nl$(cat "$t/big")$nl
+	while IFS=' ' read -r inode size mtime ctime sum path; do
+		case ${#sum}:$sum in
+		*:*[!0-9a-f]*) continue ;;
+		64:*) ;;
+		*) continue ;;
+		esac
+		case $big in
+		*"$nl$inode $size $mtime $ctime $path$nl"*)
+			printf '%s  %s\0' "$sum" "$path" >>"$t/sums"
+			known=$known$path$nl
+			;;
+		esac
+	done <"$t/digests"
+fi
+while read -r line; do
+	path=${line#* * * * }
+	case $known in
+	*"$nl$path$nl"*) ;;
+	*) printf '%s\0' "$path" >>"$t/hash" ;;
+	esac
+done <"$t/big"
+cpus=$(nproc)
+xargs -0 -r -s 1000000 -a "$t/small" sha256sum -z -- >>"$t/sums" 2>"$t/sum.err"
+[ ! -s "$t/hash" ] || xargs -0 -r -n 1 -P "$cpus" -a "$t/hash" sha256sum -z -- >>"$t/sums" 2>>"$t/sum.err"
 printf 'sums\0'
 cat "$t/sums"
 printf '\0'
 # Gone is an answer; anything else that went wrong leaves us not knowing.
-grep -v -e ': No such file or directory$' -e ': Not a directory$' -- "$t/find.err" >"$t/err"
-cat "$t/sum.err" >>"$t/err"
-[ ! -s "$t/err" ] || rec error "$(head -c 2000 "$t/err")"
+[ ! -s "$t/find.err" ] || grep -v -e ': No such file or directory$' -e ': Not a directory$' -- "$t/find.err" >>"$t/sum.err"
+[ ! -s "$t/sum.err" ] || rec error "$(head -c 2000 "$t/sum.err")"
 if [ -s "$t/contents" ]; then
-	grep -Fx -f "$t/contents" -- "$t/readable" | while IFS= read -r path; do
+	# One after the other, in the order of the file records, which have the
+	# sizes. What does not tell its size (/proc) comes by itself.
+	# shellcheck disable=SC2046
+	set -- $(grep -Fx -f "$t/contents" -- "$t/readable")
+	if [ $# -gt 0 ]; then
+		printf 'contents\0'
+		cat -- "$@" 2>/dev/null | base64 -w 0
+		printf '\0'
+	fi
+	[ ! -s "$t/sizeless" ] || grep -Fx -f "$t/contents" -- "$t/sizeless" | while read -r path; do
 		printf 'content\0%s\0' "$path"
 		base64 -w 0 -- "$path" 2>/dev/null
 		printf '\0'
 	done
 fi
+# Certificates, through a link too: the name of each file, and behind a colon the
+# lines that are wanted. A private key in the same file does not travel.
+if [ -n "$pems" ]; then
+	printf 'certificates\0'
+	# shellcheck disable=SC2086
+	find -L $pems -maxdepth 0 -type f -size -262145c -print0 2>/dev/null |
+		xargs -0 -r -s 1000000 sed -s -n -e 1F -e '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/s/^/:/p' -- 2>"$t/sed.err" |
+		tr -d '\000'
+	printf '\0'
+	[ ! -s "$t/sed.err" ] || failed=$(grep -v ': No such file or directory$' -- "$t/sed.err" | head -c 2000)
+	[ -z "${failed:-}" ] || rec error "$failed"
+fi
+# Kernel parameters: each line behind its file's name and a colon.
+if [ -n "$sysctls" ]; then
+	printf 'sysctls\0'
+	# shellcheck disable=SC2086
+	grep -asH '' -- $sysctls | tr -d '\000'
+	printf '\0'
+fi
+unset IFS
+set +f
 printf 'mounts\0'
 field /proc/self/mountinfo
 
@@ -173,10 +265,8 @@ if [ -n "$ctr" ]; then
 fi
 
 # Listeners: sockets in state 0A (LISTEN), then the processes that have them.
-if [ -s "$t/ports" ]; then
-	while read -r port; do
-		grep -h -E -e "^ *[0-9]+: [0-9A-F]+:$port [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null
-	done <"$t/ports" >"$t/listen"
+if [ -n "$ports" ]; then
+	grep -h -E -e "^ *[0-9]+: [0-9A-F]+:($ports) [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 >"$t/listen" 2>/dev/null
 	set --
 	while read -r _ from _ _ _ _ _ _ _ inode _; do
 		rec listen "${from##*:}" "$inode"
@@ -202,7 +292,7 @@ rec machine "$machine"
 cgroup=1
 [ ! -e /sys/fs/cgroup/cgroup.controllers ] || cgroup=2
 rec cgroup "$cgroup"
-rec cpus "$(nproc)"
+rec cpus "$cpus"
 printf 'memory\0'
 grep -m 1 '^MemTotal:' /proc/meminfo
 printf '\0'

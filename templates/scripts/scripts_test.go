@@ -57,6 +57,24 @@ func TestScriptsAreWellFormed(t *testing.T) {
 	}
 }
 
+// Shellcheck has nothing to say, but for what is meant: mkdir -p -m where only the
+// last directory can be missing (SC2174), "a && b || c" where c is to follow
+// whichever of the two failed (SC2015), and names that come from the prelude
+// (SC2154) or are for others there (SC2034), as set -e does (SC2164).
+func TestShellcheck(t *testing.T) {
+	if _, err := exec.LookPath("shellcheck"); err != nil {
+		t.Skip(err)
+	}
+	all, err := filepath.Glob("*.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--shell=dash", "--exclude=SC2174,SC2015,SC2154,SC2034,SC2164", "--format=gcc"}, all...)
+	if out, err := exec.Command("shellcheck", args...).CombinedOutput(); err != nil {
+		t.Errorf("%s", out)
+	}
+}
+
 // bench runs scripts as the loop does.
 type bench struct {
 	*testing.T

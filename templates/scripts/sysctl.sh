@@ -10,8 +10,9 @@ case $key in
 *) file=/proc/sys/$(printf %s "$key" | tr . /) ;;
 esac
 [ -e "$file" ] || die 1 "$key: this kernel does not have it (is its module loaded?)"
-words() { # shellcheck disable=SC2086
+words() {
 	set -f
+	# shellcheck disable=SC2086 # split where there is white space
 	set -- $1
 	printf '%s' "$*"
 }

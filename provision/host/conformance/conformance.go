@@ -26,9 +26,10 @@ import (
 type Target struct {
 	// Connect opens a session; the suite closes it.
 	Connect func(t *testing.T) host.Host
-	// Root is an empty directory of root's to work in. Kubectl, Ctr and Socket
-	// are where these programs are on the machine.
-	Root, Kubectl, Ctr, Socket string
+	// Root is an empty directory of root's to work in, and State is hardway's own,
+	// which need not be there yet. Kubectl, Ctr and Socket are where these
+	// programs are on the machine.
+	Root, State, Kubectl, Ctr, Socket string
 	// UnitDir is where unit files go. Both are empty if the machine has no systemd.
 	UnitDir string
 	// Mount makes a file of root's a mount point.
@@ -56,6 +57,14 @@ func Run(t *testing.T, fresh func(t *testing.T) Target) {
 		{"script failures", scriptFailures},
 		{"block", block},
 		{"prior", prior},
+		{"mark", mark},
+		{"keep", keep},
+		{"keep checks", keepChecks},
+		{"keep large", keepLarge},
+		{"keep a mount point", keepMount},
+		{"keep prune", keepPrune},
+		{"state read", stateRead},
+		{"deep", deep},
 		{"lock", lock},
 		{"units", units},
 		{"oneshot", oneshot},

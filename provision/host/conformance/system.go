@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,7 +101,8 @@ func prior(t *testing.T, s *suite) {
 }
 
 func lock(t *testing.T, s *suite) {
-	if err := s.h.Lock(t.Context(), "first of 'all'"); err != nil {
+	const holder = "ann@laptop-\u00fc.example.com, apply, process 123, id 6d0d1c5e-7f0e-4f3b-9f1c-3f6a1f2b8a77, since 2026-11-21T02:56:34Z of 'all'"
+	if err := s.h.Lock(t.Context(), holder); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.h.Lock(t.Context(), "first again"); err != nil {
@@ -109,7 +111,7 @@ func lock(t *testing.T, s *suite) {
 	other := s.Connect(t)
 	defer other.Close()
 	err := other.Lock(t.Context(), "second")
-	if e, ok := errors.AsType[*host.LockedError](err); !ok || e.Holder != "first of 'all'" {
+	if e, ok := errors.AsType[*host.LockedError](err); !ok || e.Holder != holder || !strings.HasSuffix(err.Error(), "the lock of this host is held by "+holder) {
 		t.Fatalf("got %v", err)
 	}
 	s.put(file(s.at("f"), 0o600, "x", ""))

@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 		m.WriteFile("/usr/local/bin/kubectl", 0o755, "")
 		return conformance.Target{
 			Connect: func(*testing.T) host.Host { return m.Connect() },
-			Root:    "/srv", Kubectl: "/usr/local/bin/kubectl", Ctr: "/usr/local/bin/ctr", Socket: "/run/containerd/containerd.sock",
+			Root:    "/srv", State: stateDir, Kubectl: "/usr/local/bin/kubectl", Ctr: "/usr/local/bin/ctr", Socket: "/run/containerd/containerd.sock",
 			UnitDir: "/etc/systemd/system",
 			Mount:   func(_ *testing.T, p string) { f, _ := m.File(p); f.Mount = true; m.SetFile(p, &f) },
 			Chown:   func(_ *testing.T, p, owner string) { f, _ := m.File(p); f.Owner = owner; m.SetFile(p, &f) },

@@ -36,6 +36,8 @@ type Machine struct {
 	listens map[int]string
 	prior   map[string]*File // nil for "nothing stood there"
 	blocks  map[string]string
+	mark    facts.Mark
+	kept    map[string]map[string]*File // by generation and path, as prior
 	clock   func() time.Time
 	nextPID int
 	broken  map[string]bool // units that fail to start
@@ -80,7 +82,7 @@ func NewMachine(name string) *Machine {
 			"vm.max_map_count": "65530", "net.netfilter.nf_conntrack_max": "131072",
 		},
 		modules: map[string]bool{"overlay": false, "br_netfilter": false, "ip_vs": false, "nf_conntrack": false},
-		images:  map[string]string{}, listens: map[int]string{}, prior: map[string]*File{}, blocks: map[string]string{},
+		images:  map[string]string{}, listens: map[int]string{}, prior: map[string]*File{}, blocks: map[string]string{}, kept: map[string]map[string]*File{},
 		clock: time.Now, nextPID: 1000, broken: map[string]bool{},
 		scripts: map[string]ScriptFunc{}, execs: map[string]ScriptFunc{},
 	}
@@ -173,7 +175,8 @@ func (m *Machine) HandleExec(program string, f ScriptFunc) {
 	m.execs[program] = f
 }
 
-// Snapshot is everything on a machine that an operation can change, for cmp.Diff.
+// Snapshot is everything on a machine that an operation can change, for cmp.Diff,
+// but for what hardway keeps for itself: mark, generations, what stood there before.
 type Snapshot struct {
 	Files   map[string]File
 	Units   map[string]facts.Unit

@@ -14,7 +14,7 @@ import (
 // observe answers a request as templates/scripts/observe.sh does.
 func (m *Machine) observe(req facts.Request) facts.Observation {
 	o := m.system
-	o.Clock = m.clock().UTC()
+	o.Clock, o.Mark = m.clock().UTC(), m.mark
 	o.Addresses, o.Commands = slices.Clone(o.Addresses), maps.Clone(o.Commands)
 	o.Swaps = slices.Clone(m.swaps)
 	for _, r := range req.Files {

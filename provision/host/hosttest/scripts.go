@@ -14,16 +14,22 @@ import (
 // builtins gives every script of templates/scripts that runs by name its
 // likeness in memory.
 func (m *Machine) builtins() {
-	locked := func(f func(args []string, stdin []byte) (string, error)) ScriptFunc {
+	each := func(f func(args []string, stdin []byte) (string, error)) ScriptFunc {
 		return func(m *Machine, args []string, stdin []byte) (host.Result, error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			out, err := f(append(args, make([]string, 8)...), stdin) // a missing argument is empty
+			out, err := f(args, stdin)
 			if failed, ok := errors.AsType[*host.ScriptError](err); ok {
 				return host.Result{Exit: failed.Exit, Stdout: []byte(out), Stderr: []byte(failed.Stderr)}, nil
 			}
 			return host.Result{Stdout: []byte(out)}, err
 		}
+	}
+	// locked is for scripts with a fixed number of arguments: a missing one is empty.
+	locked := func(f func(args []string, stdin []byte) (string, error)) ScriptFunc {
+		return each(func(args []string, stdin []byte) (string, error) {
+			return f(append(slices.Clip(args), make([]string, 8)...), stdin)
+		})
 	}
 	nothing := locked(func([]string, []byte) (string, error) { return "", nil })
 	m.scripts = map[string]ScriptFunc{
@@ -61,8 +67,14 @@ func (m *Machine) builtins() {
 			m.removeBelow(stateDir)
 			delete(m.files, stateDir)
 			m.prior, m.blocks = map[string]*File{}, map[string]string{}
+			m.kept, m.mark = map[string]map[string]*File{}, facts.Mark{}
 			return "", nil
 		}),
+		"mark":         writeMark,
+		"keep":         each(func(a []string, _ []byte) (string, error) { return m.keep(a) }),
+		"keep-restore": each(func(a []string, _ []byte) (string, error) { return m.restoreKept(a) }),
+		"keep-prune":   locked(func(a []string, _ []byte) (string, error) { return m.pruneKept(a) }),
+		"state-read":   locked(func(a []string, _ []byte) (string, error) { return m.readState(a) }),
 		"clock": locked(func([]string, []byte) (string, error) {
 			now := m.clock()
 			return strconv.FormatInt(now.Unix(), 10) + "." + strconv.Itoa(now.Nanosecond()) + "\n", nil

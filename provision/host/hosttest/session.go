@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"hardway/provision/facts"
 	"hardway/provision/host"
@@ -126,7 +127,7 @@ func (s *Session) Lock(ctx context.Context, holder string) error {
 			return &host.LockedError{Holder: m.holderText}
 		}
 		m.generation++
-		m.holder, m.holderText, s.generation = s, holder, m.generation
+		m.holder, m.holderText, s.generation = s, strings.ReplaceAll(holder, "\n", " "), m.generation
 		if _, ok := m.files[stateDir]; !ok {
 			m.files[stateDir] = &File{Type: facts.Directory, Mode: 0o700, Owner: "root", Group: "root"}
 		}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
+
+	"hardway/provision/host"
 )
 
 // maxBulk is how many channels besides the control channel serve large contents.
@@ -38,7 +41,18 @@ func (h *Host) onBulk(ctx context.Context, step string, r request) (answer, erro
 			errors.New("no answer within "+h.config.ConnectTimeout.String()))
 		defer cancel()
 		var err error
+		begun := time.Now()
 		if ch, err = h.openChannel(opening, "bulk", h.control.dir); err != nil {
+			select { // the channel may have noticed the end of the connection first
+			case <-h.ended:
+			case <-time.After(100 * time.Millisecond):
+			}
+			if reason := h.failed(); reason != nil && ctx.Err() == nil {
+				if !errors.Is(reason, errAborted) {
+					err = reason
+				}
+				return answer{}, &host.LostError{Host: h.config.Name, Step: step, After: time.Since(begun), Err: err}
+			}
 			return answer{}, fmt.Errorf("%s: %w", step, err)
 		}
 	}

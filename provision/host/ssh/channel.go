@@ -37,9 +37,13 @@ type channel struct {
 // openChannel starts the loop on a new channel. With a session directory it joins
 // that session. It ends with ctx.
 func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, error) {
+	// Opening and starting wait for answers of the host without a context of
+	// their own: only the end of the connection ends them.
+	stop := context.AfterFunc(ctx, h.abort)
+	defer stop()
 	session, err := h.client.NewSession()
 	if err != nil {
-		return nil, fmt.Errorf("%s: opening a channel: %w", h.config.Name, err)
+		return nil, fmt.Errorf("%s: opening a channel: %w", h.config.Name, cause(ctx, err))
 	}
 	h.config.Hooks.Channel(kind)
 	ch := &channel{
@@ -66,7 +70,7 @@ func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, err
 	session.Stderr = ch.errs
 	if err := session.Start(h.config.Become.command()); err != nil {
 		_ = session.Close()
-		return nil, fmt.Errorf("%s: starting a shell: %w", h.config.Name, err)
+		return nil, fmt.Errorf("%s: starting a shell: %w", h.config.Name, cause(ctx, err))
 	}
 	go func() {
 		ch.exit = session.Wait()
@@ -77,7 +81,6 @@ func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, err
 	var prompts atomic.Int32
 	var answering sync.WaitGroup
 	answering.Go(func() { ch.answerPrompts(asked, greeted, &prompts) })
-	stop := context.AfterFunc(ctx, h.abort)
 	err = ch.greet(dir)
 	close(greeted)
 	answering.Wait()

@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 		}
 		return conformance.Target{
 			Connect: func(t *testing.T) host.Host { return dial(t, c) },
-			Root:    root, UnitDir: f.units,
+			Root:    root, State: c.StateDir, UnitDir: f.units,
 			Kubectl: filepath.Join(f.dir, "kubectl"), Ctr: filepath.Join(f.dir, "ctr"), Socket: filepath.Join(f.dir, fakeSocket),
 			Mount: func(t *testing.T, path string) {
 				if out, err := exec.Command("mount", "--bind", path, path).CombinedOutput(); err != nil {

@@ -16,8 +16,8 @@ import (
 // fieldsOf says how many fields follow the name of a record. Two records end
 // with an empty field instead: sums and inputs.
 var fieldsOf = map[string]int{
-	"clock": 1, "uname": 3, "error": 1, "module": 2, "sysctl": 2, "json": 1, "kube": 2, "file": 7,
-	"content": 2, "certificates": 2, "empty": 1, "mounts": 1, "units": 1, "images": 1, "listen": 2, "socket": 2, "os": 1, "machine": 1,
+	"clock": 1, "uname": 3, "error": 1, "module": 2, "sysctl": 1, "sysctls": 1, "json": 1, "kube": 2, "mark": 3, "file": 7,
+	"contents": 1, "content": 2, "certificates": 1, "empty": 1, "mounts": 1, "units": 1, "images": 1, "listen": 2, "socket": 2, "os": 1, "machine": 1,
 	"cgroup": 1, "cpus": 1, "memory": 1, "swaps": 1, "ipv4": 1, "ipv6": 1, "command": 2, "Z": 0,
 	"sums": -1, "inputs": -1,
 }
@@ -31,6 +31,9 @@ type observationParser struct {
 	obs   facts.Observation
 
 	clocks    []time.Time
+	marks     int
+	order     []string // of the file records
+	joined    []byte   // contents in that order
 	contents  map[string][]byte
 	pems      map[string][]byte // CERTIFICATE blocks by path
 	empty     map[string]bool
@@ -130,17 +133,24 @@ func (p *observationParser) record(name string, f []string) error {
 	case "module":
 		p.obs.Modules, err = setAsked(p.obs.Modules, f[0], f[1] == "1")
 	case "sysctl":
-		p.sysctl(f[0], f[1])
+		p.sysctl(f[0], "")
+	case "sysctls":
+		p.sysctlValues(f[0])
 	case "json":
 		p.items = append(p.items, []byte(f[0]))
 	case "kube":
 		p.obs.Kube.State, p.obs.Kube.Message = facts.KubeState(f[0]), printable(f[1], 1000)
+	case "mark":
+		p.marks++
+		p.obs.Mark, err = parseMark(f[0], f[1], f[2])
 	case "file":
 		err = p.file(f)
+	case "contents":
+		p.joined, err = base64.StdEncoding.DecodeString(f[0])
 	case "content":
 		p.contents[f[0]], err = base64.StdEncoding.DecodeString(f[1])
 	case "certificates":
-		p.pems[f[0]], err = base64.StdEncoding.DecodeString(f[1])
+		err = p.certificates(f[0])
 	case "empty":
 		p.empty[f[0]] = true
 	case "sums":
@@ -204,14 +214,6 @@ func setAsked(m map[string]bool, key string, value bool) (map[string]bool, error
 	return m, nil
 }
 
-func (p *observationParser) sysctl(path, value string) {
-	for _, key := range p.req.Sysctls {
-		if sysctlPath(key) == path {
-			p.obs.Sysctls[key] = strings.TrimSpace(value)
-		}
-	}
-}
-
 // file takes path, type, octal mode, owner, group, size and link target, as find
 // prints them.
 func (p *observationParser) file(f []string) error {
@@ -236,13 +238,17 @@ func (p *observationParser) file(f []string) error {
 		file.Type, file.Target = facts.Symlink, f[6]
 	}
 	p.obs.Files[f[0]] = file
+	p.order = append(p.order, f[0])
 	return nil
 }
 
 // finish joins what came in several records.
 func (p *observationParser) finish(sent, received time.Time) error {
-	if len(p.clocks) != 2 {
+	if len(p.clocks) != 2 || p.marks != 1 {
 		return errProtocol
+	}
+	if err := p.split(); err != nil {
+		return err
 	}
 	p.obs.Clock = p.clocks[1].UTC()
 	// As NTP does: the way there and the way back are taken to be equally long.
@@ -256,7 +262,7 @@ func (p *observationParser) finish(sent, received time.Time) error {
 		f.Mount = p.mounts[path]
 		if f.Type == facts.Regular {
 			if f.SHA256 = p.sums[path]; len(f.SHA256) != 64 {
-				return fmt.Errorf("%s changed while it was read; try again", path)
+				return &readingError{path}
 			}
 			// The content is the later reading. What was read whole speaks for itself.
 			if b, ok := p.contents[path]; ok && asked.Content && len(b) <= facts.MaxContent {

@@ -25,6 +25,35 @@ func parseClock(s string) (time.Time, error) {
 	return time.Unix(seconds, nanos), nil
 }
 
+// sysctl notes a kernel parameter under every key that names its file.
+func (p *observationParser) sysctl(path, value string) {
+	for _, key := range p.req.Sysctls {
+		if sysctlPath(key) == path {
+			p.obs.Sysctls[key] = strings.TrimSpace(value)
+		}
+	}
+}
+
+// sysctlValues reads what grep printed of all files: each line behind its file's
+// name and a colon. A name may hold colons too (net/ipv4/conf/eth0:1).
+func (p *observationParser) sysctlValues(text string) {
+	values := map[string]string{}
+	for line := range strings.Lines(text) {
+		path := ""
+		for _, key := range p.req.Sysctls {
+			if at := sysctlPath(key); strings.HasPrefix(line, at+":") && len(at) > len(path) {
+				path = at
+			}
+		}
+		if path != "" {
+			values[path] += line[len(path)+1:]
+		}
+	}
+	for path, value := range values {
+		p.sysctl(path, value)
+	}
+}
+
 // goArch translates uname -m.
 func goArch(machine string) string {
 	switch machine {

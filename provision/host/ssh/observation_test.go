@@ -25,8 +25,10 @@ const digestA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 // fullRequest asks for one of everything.
 var fullRequest = facts.Request{
-	Files: []facts.FileRequest{{Path: "/etc/hosts", Content: true}, {Path: "/bin/x"}, {Path: "/gone"}, {Path: "/dir"}, {Path: "/link", Certificates: true}},
-	Units: []string{"etcd.service", "route.service", "nope.service"}, Sysctls: []string{"net.ipv4.ip_forward", "net/ipv4/conf/eth0.1/forwarding", "no.such"},
+	Deep: true,
+	Files: []facts.FileRequest{{Path: "/etc/hosts", Content: true}, {Path: "/bin/x"}, {Path: "/gone"}, {Path: "/dir"}, {Path: "/link", Certificates: true},
+		{Path: "/etc/fstab", Content: true}, {Path: "/proc/x", Content: true}, {Path: "/large", Content: true}, {Path: "/key", Certificates: true}},
+	Units: []string{"etcd.service", "route.service", "nope.service"}, Sysctls: []string{"net.ipv4.ip_forward", "net/ipv4/conf/eth0.1/forwarding", "no.such", "kernel.empty"},
 	Modules: []facts.ModuleRequest{{Name: "overlay"}}, Images: &facts.ImagesRequest{Ctr: "/ctr", Socket: "/sock"}, Ports: []int{6443, 22},
 	Kube: &facts.KubeRequest{Kubectl: "/kubectl", Kubeconfig: "/conf", EtcdData: "/data", Nodes: true, Objects: []facts.ObjectRef{
 		{Kind: "clusterrolebindings.rbac.authorization.k8s.io", Name: "a"}, {Kind: "storageclasses", Name: "s"}, {Kind: "configmap", Namespace: "ns", Name: "c"}}},
@@ -37,21 +39,28 @@ func fullAnswer() []byte {
 		[]string{"clock", "1000.500000000"},
 		[]string{"uname", "m1", "6.1.0", "x86_64"},
 		[]string{"module", "overlay", "1"},
-		[]string{"sysctl", "/proc/sys/net/ipv4/ip_forward", "1"},
-		[]string{"sysctl", "/proc/sys/net/ipv4/conf/eth0.1/forwarding", "0"},
-		[]string{"certificates", "/link", base64.StdEncoding.EncodeToString([]byte("PEM"))},
+		[]string{"sysctl", "/proc/sys/net/ipv4/ip_forward"},
+		[]string{"sysctl", "/proc/sys/net/ipv4/conf/eth0.1/forwarding"},
+		[]string{"sysctl", "/proc/sys/kernel/empty"},
+		[]string{"sysctls", "/proc/sys/net/ipv4/ip_forward:1\n/proc/sys/net/ipv4/conf/eth0.1/forwarding:a\tb\n/proc/sys/net/ipv4/conf/eth0.1/forwarding:c:d\n/proc/sys/other:1\n"},
+		[]string{"mark", "/var/lib/hardway/mark", "file", "0b1c\n42\nmy cluster\n" + digestA + "\n"},
 		[]string{"json", `{"kind":"NodeList","items":[{"kind":"Node","metadata":{"name":"m1"}}]}`},
 		[]string{"json", ""},
 		[]string{"json", `{"kind":"List","items":[{"kind":"ClusterRoleBinding","metadata":{"name":"a"}},{"kind":"StorageClass","metadata":{"name":"s"}},{"kind":"Secret","metadata":{"name":"x"}}]}`},
 		[]string{"json", `{"kind":"ConfigMap","metadata":{"name":"c","namespace":"ns"}}`},
 		[]string{"kube", "up", ""},
-		[]string{"file", "/etc/hosts", "f", "644", "root", "root", "999", ""},
+		[]string{"file", "/etc/hosts", "f", "644", "root", "root", "10", ""},
+		[]string{"file", "/proc/x", "f", "444", "root", "root", "0", ""},
+		[]string{"file", "/large", "f", "444", "root", "root", "262145", ""},
+		[]string{"file", "/etc/fstab", "f", "644", "root", "root", "5", ""},
 		[]string{"file", "/bin/x", "f", "4755", "root", "staff", "7", ""},
 		[]string{"file", "/dir", "d", "1777", "root", "root", "4096", ""},
 		[]string{"empty", "/dir"},
 		[]string{"file", "/link", "l", "777", "kubelet", "root", "3", "../a b"},
-		[]string{"sums", digestA + "  /bin/x", digestA + "  /etc/hosts", ""},
-		[]string{"content", "/etc/hosts", base64.StdEncoding.EncodeToString([]byte("127.0.0.1\n"))},
+		[]string{"sums", digestA + "  /bin/x", sha256Hex("127.0.0.1\n") + "  /etc/hosts", sha256Hex("fstab") + "  /etc/fstab", digestA + "  /proc/x", digestA + "  /large", ""},
+		[]string{"contents", base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfstab"))},
+		[]string{"content", "/proc/x", base64.StdEncoding.EncodeToString([]byte("later"))},
+		[]string{"certificates", "/key\n/link\n:PEM\n:/EM"},
 		[]string{"mounts", "1 0 8:1 / / rw - ext4 /dev/vda1 rw\n2 1 8:1 /h /etc/hosts rw - ext4 /dev/vda1 rw\n3 1 8:1 /h /a\\040b rw - ext4 /dev/vda1 rw\n"},
 		[]string{"units", "Id=etcd.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\nFragmentPath=/etc/systemd/system/etcd.service\nDropInPaths=/a.conf /b.conf\nMainPID=42\nNRestarts=3\nResult=success\nNeedDaemonReload=yes\nType=notify\nEnvironment=HARDWAY_INPUTS=later\n\n" +
 			"Id=route.service\nLoadState=loaded\nActiveState=active\nSubState=exited\nMainPID=0\nNRestarts=0\nType=oneshot\nEnvironment=A=b \"HARDWAY_INPUTS=once\"\n\n" +
@@ -81,11 +90,16 @@ func TestParseObservation(t *testing.T) {
 		Addresses: []string{"10.0.0.5", "fd00::5"}, Commands: map[string]string{"nft": "/usr/sbin/nft"},
 		Files: map[string]facts.File{
 			"/etc/hosts": {Type: facts.Regular, Mode: 0o644, Owner: "root", Group: "root", Size: 10, Mount: true, Content: []byte("127.0.0.1\n"),
-				SHA256: sha256Hex("127.0.0.1\n")}, // of the content, not what sha256sum saw a moment before
+				SHA256: sha256Hex("127.0.0.1\n")},
+			"/etc/fstab": {Type: facts.Regular, Mode: 0o644, Owner: "root", Group: "root", Size: 5, Content: []byte("fstab"), SHA256: sha256Hex("fstab")},
+			"/proc/x": {Type: facts.Regular, Mode: 0o444, Owner: "root", Group: "root", Size: 5, Content: []byte("later"),
+				SHA256: sha256Hex("later")}, // of the content, not what sha256sum saw a moment before
+			"/large": {Type: facts.Regular, Mode: 0o444, Owner: "root", Group: "root", Size: 262145, SHA256: digestA},
+			"/key":   {Type: facts.Absent},
 			"/bin/x": {Type: facts.Regular, Mode: 0o4755, Owner: "root", Group: "staff", Size: 7, SHA256: digestA},
 			"/gone":  {Type: facts.Absent},
 			"/dir":   {Type: facts.Directory, Mode: 0o1777, Owner: "root", Group: "root", Size: 4096, Empty: true},
-			"/link":  {Type: facts.Symlink, Mode: 0o777, Owner: "kubelet", Group: "root", Size: 3, Target: "../a b", Content: []byte("PEM")},
+			"/link":  {Type: facts.Symlink, Mode: 0o777, Owner: "kubelet", Group: "root", Size: 3, Target: "../a b", Content: []byte("PEM\n/EM\n")},
 		},
 		Units: map[string]facts.Unit{
 			"etcd.service": {Load: "loaded", Active: "active", Sub: "running", Enabled: "enabled", Fragment: "/etc/systemd/system/etcd.service",
@@ -93,7 +107,8 @@ func TestParseObservation(t *testing.T) {
 			"route.service": {Load: "loaded", Active: "active", Sub: "exited", Inputs: "once"},
 			"nope.service":  {Load: "not-found", Active: "inactive", Sub: "dead"},
 		},
-		Sysctls: map[string]string{"net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/forwarding": "0"}, Modules: map[string]bool{"overlay": true},
+		Sysctls: map[string]string{"net.ipv4.ip_forward": "1", "net/ipv4/conf/eth0.1/forwarding": "a\tb\nc:d", "kernel.empty": ""}, Modules: map[string]bool{"overlay": true},
+		Mark:  facts.Mark{Lineage: "0b1c", Serial: 42, Cluster: "my cluster", Copy: digestA},
 		Swaps: []string{"/dev/vda2"}, Images: map[string]string{"pause:3": "abc", "other": ""}, Listeners: map[int]string{6443: "kube-apiserver"},
 		Kube: facts.Kube{State: facts.Up, Nodes: map[string]json.RawMessage{"m1": json.RawMessage(`{"kind":"Node","metadata":{"name":"m1"}}`)},
 			Objects: map[string]json.RawMessage{
@@ -116,7 +131,19 @@ func TestParseObservationRefuses(t *testing.T) {
 		{"a file that nobody asked for", "\x00/bin/x\x00f", "\x00/etc/shadow\x00f", "not asked for"},
 		{"an error of the script", "Z\x00", "error\x00find: /x: Input/output error\x00Z\x00", "Input/output error"},
 		{"a wrong mode", "\x00644\x00", "\x00rw-\x00", "invalid syntax"},
-		{"a negative size", "\x00999\x00", "\x00-1\x00", "size"},
+		{"a negative size", "\x00262145\x00", "\x00-1\x00", "size"},
+		{"no mark", "mark\x00/var/lib/hardway/mark\x00file\x000b1c\n42\nmy cluster\n" + digestA + "\n\x00", "", "protocol"},
+		{"a mark cut short", "\nmy cluster\n" + digestA + "\n", "", "/var/lib/hardway/mark is damaged"},
+		{"a mark of zeros", "0b1c\n42\nmy cluster\n" + digestA + "\n", "\x01\x01\x01\n\x01\n\n\n", "/var/lib/hardway/mark is damaged"},
+		{"an empty mark", "0b1c\n42\nmy cluster\n" + digestA + "\n", "", "/var/lib/hardway/mark is damaged"},
+		{"a mark without a serial", "\n42\n", "\nx\n", "/var/lib/hardway/mark is damaged"},
+		{"a mark whose copy is none", "\n" + digestA + "\n", "\nx\n", "/var/lib/hardway/mark is damaged"},
+		{"a mark that is no file", "mark\x00file", "mark\x00directory", "/var/lib/hardway/mark is damaged"},
+		{"a content that changed", base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfstab")), base64.StdEncoding.EncodeToString([]byte("127.0.0.2\nfstab")), "/etc/hosts changed while it was read"},
+		{"a content that shrank", base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfstab")), base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfsta")), "/etc/fstab changed while it was read"},
+		{"a content that grew", base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfstab")), base64.StdEncoding.EncodeToString([]byte("127.0.0.1\nfstabs")), "/etc/fstab changed while it was read"},
+		{"certificates of a file that nobody asked for", "\x00/key\n", "\x00/etc/shadow\n", "not asked for"},
+		{"certificates of no file", "\x00/key\n/link\n", "\x00", "protocol"},
 		{"a file without a digest", digestA + "  /bin/x", "x  /bin/x", "changed while it was read"},
 		{"a unit too few", "Id=nope.service", "\n\nId=nope.service", "4 units"},
 		{"a unit without a state", "LoadState=not-found\n", "", "LoadState"},
@@ -158,17 +185,23 @@ func TestEncodeRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `C/etc/hosts
+	want := `D
+C/etc/hosts
 F/bin/x
 F/gone
 F/dir
 B/link
+C/etc/fstab
+C/proc/x
+C/large
+B/key
 Uetcd.service
 Uroute.service
 Unope.service
 S/proc/sys/net/ipv4/ip_forward
 S/proc/sys/net/ipv4/conf/eth0.1/forwarding
 S/proc/sys/no/such
+S/proc/sys/kernel/empty
 Moverlay
 P192B
 P0016

@@ -3,6 +3,7 @@ package ssh
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,12 +16,25 @@ import (
 // maxObservation bounds what one observation may bring, in bytes.
 const maxObservation = 64 << 20
 
-// Observe implements host.Host: one request and one answer on the control channel.
+// maxTries is how often a host is asked when a file changes while it is read.
+const maxTries = 3
+
+// Observe implements host.Host: one request and one answer on the control
+// channel, and another if a file changed in between.
 func (h *Host) Observe(ctx context.Context, req facts.Request) (facts.Observation, error) {
 	items, err := encodeRequest(req)
 	if err != nil {
 		return facts.Unreachable(err), fmt.Errorf("%s: observe: %w", h.config.Name, err)
 	}
+	for try := 1; ; try++ {
+		obs, err := h.observe(ctx, req, items)
+		if _, changed := errors.AsType[*readingError](err); !changed || try == maxTries {
+			return obs, err
+		}
+	}
+}
+
+func (h *Host) observe(ctx context.Context, req facts.Request, items []byte) (facts.Observation, error) {
 	// Waiting for the control channel must not count as the way to the host.
 	var sent time.Time
 	now := h.config.Now
@@ -75,6 +89,9 @@ func encodeRequest(req facts.Request) ([]byte, error) {
 			return
 		}
 		put(kind, value)
+	}
+	if req.Deep {
+		b.WriteString("D\n")
 	}
 	for _, f := range req.Files {
 		switch {

@@ -15,10 +15,14 @@ import (
 // smallContent is what still travels on the control channel, in bytes.
 const smallContent = 256 << 10
 
+// maxHolder bounds what a host says of a lock's holder, or of whose it is, in bytes.
+const maxHolder = 2 << 10
+
 // Exit statuses that scripts share; see templates/scripts/prelude.sh and loop.sh.
 const (
 	exitChanged = 66
 	exitFenced  = 73
+	exitMarked  = 74
 	exitLocked  = 75
 )
 
@@ -51,7 +55,7 @@ func (h *Host) Put(ctx context.Context, p host.Put) error {
 	defer content.Close()
 	r := request{
 		script: "put", stdin: content, size: p.Size, generation: h.generation.Load(),
-		args: []string{p.Path, fmt.Sprintf("%04o", p.Mode), orRoot(p.Owner), orRoot(p.Group), p.SHA256, p.Expect},
+		args: []string{p.Path, fmt.Sprintf("%04o", p.Mode), orRoot(p.Owner), orRoot(p.Group), p.SHA256, p.Expect, strconv.FormatInt(p.Size, 10)},
 	}
 	var a answer
 	if p.Size > smallContent {
@@ -131,7 +135,11 @@ func (h *Host) Run(ctx context.Context, s host.Script) (host.Result, error) {
 	if err != nil {
 		return host.Result{}, err
 	}
-	return host.Result{Exit: a.status, Stdout: a.stdout, Stderr: a.stderr}, h.scriptError(step, s.Name, a)
+	result := host.Result{Exit: a.status, Stdout: a.stdout, Stderr: a.stderr}
+	if s.Name == "mark" && a.status == exitMarked {
+		return result, h.marked(s.Args, a)
+	}
+	return result, h.scriptError(step, s.Name, a)
 }
 
 // Lock implements host.Host. From then on every operation carries the fencing
@@ -148,7 +156,7 @@ func (h *Host) Lock(ctx context.Context, holder string) error {
 		return err
 	}
 	if a.status == exitLocked {
-		return fmt.Errorf("%s: %w", h.config.Name, &host.LockedError{Holder: printable(string(a.stdout), 300)})
+		return fmt.Errorf("%s: %w", h.config.Name, &host.LockedError{Holder: printable(string(a.stdout), maxHolder)})
 	}
 	if err := h.scriptError("lock", "lock", a); err != nil {
 		return err
