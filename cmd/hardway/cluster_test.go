@@ -201,7 +201,8 @@ func (c *cluster) snapshots() map[string]hosttest.Snapshot {
 	out := map[string]hosttest.Snapshot{}
 	for name, m := range c.machines {
 		out[name] = m.Snapshot()
-		delete(out[name].Files, "/run/hardway") // goes with the session on a real machine
+		delete(out[name].Files, "/run/hardway")               // goes with the session on a real machine
+		delete(out[name].Files, "/var/lib/hardway/state.age") // another one after each run
 	}
 	return out
 }

@@ -164,19 +164,110 @@ func TestCertificateFields(t *testing.T) {
 	p.spec.Subject.CN, p.spec.DNS = "m2", []string{"m2"}
 	got := p.plan(t, clock.Add(9*8760*time.Hour+24*time.Hour), true, p.authorities())
 	for field, want := range map[string][2]Value{
-		"path":      {value("/pki/peer.crt"), value("/pki/peer.crt")},
-		"subject":   {value("CN=m1, O=etcd"), value("CN=m2, O=etcd")},
-		"sans":      {value("localhost, m1, 10.0.0.1, 127.0.0.1"), value("m2, 10.0.0.1, 127.0.0.1")},
-		"issuer":    {value("etcd"), value("etcd")},
-		"usages":    {value("client auth, server auth"), value("client auth, server auth")},
-		"algorithm": {value("ecdsa-p256"), value("ecdsa-p256")},
-		"not_after": {value("2027-11-20"), value(p.authority.NotAfter.Format(time.DateOnly))}, // cut to its authority's end
-		"serial":    {value(p.record.Certificate.Serial), {Unknown: true}},
-		"key":       {{Sensitive: true}, {Unknown: true, Sensitive: true}},
+		"path":       {value("/pki/peer.crt"), value("/pki/peer.crt")},
+		"subject":    {value("CN=m1, O=etcd"), value("CN=m2, O=etcd")},
+		"sans":       {value("localhost, m1, 10.0.0.1, 127.0.0.1"), value("m2, 10.0.0.1, 127.0.0.1")},
+		"issuer":     {value("etcd"), value("etcd")},
+		"usages":     {value("client auth, server auth"), value("client auth, server auth")},
+		"algorithm":  {value("ecdsa-p256"), value("ecdsa-p256")},
+		"not_after":  {value("2027-11-20"), value(p.authority.NotAfter.Format(time.DateOnly))}, // cut to its authority's end
+		"not_before": {value("2026-11-20"), value("2035-11-19")},                               // begins before now: clocks differ
+		"serial":     {value(p.record.Certificate.Serial), {Unknown: true}},
+		"key":        {digestOf(p.key.SHA256), {Unknown: true, Sensitive: true}},
+		"mode":       {value("0644"), value("0644")},
+		"owner":      {value("root:root"), value("root:root")},
+		"key_mode":   {value("0600"), value("0600")},
+		"key_owner":  {value("root:root"), value("root:root")},
 	} {
 		if got.Before[field] != want[0] || got.After[field] != want[1] {
 			t.Errorf("%s: %+v -> %+v, want %+v -> %+v", field, got.Before[field], got.After[field], want[0], want[1])
 		}
+	}
+}
+
+// TestCertificateShowsWhatDiffers: the reason is one thing, but each way to
+// differ shows in an attribute too, with both sides.
+func TestCertificateShowsWhatDiffers(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*pki)
+		attr   string
+		was    string
+		is     string
+	}{
+		"mode":      {func(p *pki) { p.cert.Mode = 0o600 }, "mode", "0600", "0644"},
+		"group":     {func(p *pki) { p.cert.Group = "adm" }, "owner", "root:adm", "root:root"},
+		"key mode":  {func(p *pki) { p.key.Mode = 0o644 }, "key_mode", "0644", "0600"},
+		"key owner": {func(p *pki) { p.key.Owner = "etcd" }, "key_owner", "etcd:root", "root:root"},
+		"names in another order": {func(p *pki) { p.spec.DNS = []string{"z", "m1", "localhost"} }, "sans",
+			"localhost, m1, 10.0.0.1, 127.0.0.1", "localhost, m1, z, 10.0.0.1, 127.0.0.1"},
+		"key": {func(p *pki) { p.key = text("other", 0o600) }, "key", "sha256:" + sha("other")[:12], ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPKI(t, nil)
+			c.change(p)
+			got := p.plan(t, clock, true, p.authorities())
+			if got.Action != Replace || got.Before[c.attr].Text != c.was || got.After[c.attr].Text != c.is || got.Expect != p.cert.SHA256 {
+				t.Errorf("%s: %+v -> %+v, expecting %s", got.Action, got.Before[c.attr], got.After[c.attr], got.Expect)
+			}
+		})
+	}
+	p := newPKI(t, nil)
+	other, err := certs.NewAuthority(certs.AuthoritySpec{Name: "etcd", Algorithm: certs.ECDSAP256, Validity: 8760 * time.Hour, Generation: 1, Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.issue(t, other, p.spec, clock)
+	got := p.plan(t, clock, true, p.authorities())
+	if got.Before["issuer"] != got.After["issuer"] || got.Before["issuer_key"].Text == "" || got.Before["issuer_key"] == got.After["issuer_key"] {
+		t.Errorf("another authority of the same name does not show: %v, %v", got.Before, got.After)
+	}
+}
+
+// TestLoneKey: a key that somebody put where ours goes is remembered although no
+// certificate stands beside it; one that an apply of ours left is not.
+func TestLoneKey(t *testing.T) {
+	p := newPKI(t, nil)
+	p.cert = facts.File{Type: facts.Absent}
+	if got := p.plan(t, clock, false, p.authorities()); got.Action != Create || got.Prior == nil || got.Prior.SHA256 != p.key.SHA256 || !strings.HasPrefix(got.Reason, "a key that hardway did not make") || got.Expect != absent {
+		t.Errorf("%s, %q, prior %+v", got.Action, got.Reason, got.Prior)
+	}
+	if got := p.plan(t, clock, true, p.authorities()); got.Action != Create || got.Prior != nil {
+		t.Errorf("ours: %s, prior %+v", got.Action, got.Prior)
+	}
+	p.record.Removing, p.record.Prior = true, state.Prior{}
+	if got := p.plan(t, clock, true, p.authorities()); got.Prior == nil || got.Prior.Exists {
+		t.Errorf("of an interrupted removal: prior %+v", got.Prior)
+	}
+	p.key = facts.File{}
+	if got := p.plan(t, clock, false, p.authorities()); got.Prior == nil || got.Prior.Exists || got.Reason != "" {
+		t.Errorf("nothing there: prior %+v", got.Prior)
+	}
+}
+
+// TestCertificateDrift: beside what was applied, a leaf is the one that was
+// issued then: its age is no drift, another in its place is.
+func TestCertificateDrift(t *testing.T) {
+	drift := func(p *pki, now time.Time) Change {
+		a := at(m1, resource.KindCertificate, "etcd-peer")
+		in := Input{Now: now, Mode: ReadDrift, Desired: setOf(t, resource.Resource{Addr: a, Spec: resource.Spec{Certificate: &p.spec}}),
+			Observed: map[addr.Host]facts.Observation{m1: {Files: map[string]facts.File{p.spec.KeyPath: p.key, p.spec.CertPath: p.cert}}}}
+		in.State.Authorities, in.State.Resources = p.authorities(), map[addr.Address]state.Record{a: p.record}
+		return change(t, compute(t, in), a)
+	}
+	p := newPKI(t, nil)
+	for _, later := range []time.Duration{-time.Hour, 0, 8700 * time.Hour, 9000 * time.Hour} {
+		if got := drift(p, clock.Add(later)); got.Action != NoOp {
+			t.Errorf("after %s: %s, %q", later, got.Action, got.Reason)
+		}
+	}
+	last := p.record
+	p.issue(t, p.authority, p.spec, clock.Add(48*time.Hour))
+	p.record = last
+	p.record.Certificate.NotBefore, p.record.Certificate.NotAfter = clock, clock.Add(8760*time.Hour)
+	got := drift(p, clock.Add(72*time.Hour))
+	if got.Action != Replace || got.After["serial"].Text != last.Certificate.Serial || got.After["not_after"].Text != "2027-11-20" ||
+		got.Before["not_after"].Text != "2027-11-22" || got.After["key"] != digestOf(last.Certificate.KeySHA256) {
+		t.Errorf("%s, %q: %v -> %v", got.Action, got.Reason, got.After, got.Before)
 	}
 }
 

@@ -152,3 +152,65 @@ func TestForeignContent(t *testing.T) {
 		})
 	}
 }
+
+// TestWrittenDifferently: a file that says the same in other words is put right,
+// and nobody who has read it needs to read it again.
+func TestWrittenDifferently(t *testing.T) {
+	const ours = "kind: X\nmaxPods: 110\nlist:\n- a\n- b\nname: \"1\"\n"
+	const other = "content differs"
+	for name, c := range map[string]struct {
+		ours, theirs string
+		same         bool
+	}{
+		"keys in another order":   {ours, "maxPods: 110\nname: \"1\"\nkind: X\nlist: [a, b]\n", true},
+		"a comment":               {ours, "# mine\n" + ours, true},
+		"as JSON":                 {ours, `{"kind":"X","maxPods":110,"list":["a","b"],"name":"1"}`, true},
+		"JSON, other white space": {`{"a": 1, "b": [true]}`, "{\n\t\"b\": [ true ],\n\t\"a\": 1\n}\n", true},
+		"a document mark":         {ours, "---\n" + ours, true},
+		"another value":           {ours, strings.Replace(ours, "110", "111", 1), false},
+		"another type":            {ours, strings.Replace(ours, `"1"`, "1", 1), false},
+		"a list turned":           {ours, strings.Replace(ours, "- a\n- b", "- b\n- a", 1), false},
+		"one more key":            {ours, ours + "more: 1\n", false},
+		"one less":                {ours, strings.Replace(ours, "kind: X\n", "", 1), false},
+		"a key twice":             {ours, ours + "kind: X\n", false},
+		"a second document":       {ours, ours + "---\nkind: Y\n", false},
+		"an ended document":       {ours, ours + "...\nkind: Y\n", false},
+		"large numbers":           {"a: 9007199254740993\n", "a:  9007199254740992\n", false},
+		"no object":               {"hello\n", "hello \n", false},
+		"TOML":                    {"version = 3\n[a]\n  b = 1\n", "version = 3\n[a]\nb = 1\n", false},
+		"empty":                   {ours, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if sameObject(c.ours, c.theirs) != c.same || sameObject(c.theirs, c.ours) != c.same {
+				t.Fatalf("the same: %v, want %v", !c.same, c.same)
+			}
+			spec := resource.Spec{File: &resource.File{Path: "/etc/x", Meta: resource.Root(0o644), Content: c.ours}}
+			got := one(t, spec, filesOf("/etc/x", text(c.theirs, 0o644)), state.Record{SHA256: sha(c.ours)})
+			if want := map[bool]string{true: "written differently, the same content", false: other}[c.same]; got.Action != Update || got.Reason != want {
+				t.Errorf("%s, %q, want %q", got.Action, got.Reason, want)
+			}
+			if rewritten(got) != c.same || got.Before["content"].Text != c.theirs {
+				t.Errorf("rewritten: %v, before: %+v", rewritten(got), got.Before["content"])
+			}
+			if got := one(t, spec, filesOf("/etc/x", text(c.theirs, 0o644))); got.Reason == "written differently, the same content" {
+				t.Error("somebody else's file is taken for ours")
+			}
+		})
+	}
+	if rewritten(Change{Action: Update, Spec: resource.Spec{File: &resource.File{}}}) {
+		t.Error("what shows no content is taken for the same")
+	}
+}
+
+// TestRewrittenFileRestartsNobody holds the same against the whole plan.
+func TestRewrittenFileRestartsNobody(t *testing.T) {
+	w := applied(t, "lab")
+	w.hosts[n1].edit(kubeletConf, func(f *facts.File) { *f = text("# mine\n"+string(f.Content), f.Mode) })
+	p := compute(t, w.input())
+	want := []string{`~ node["n1"].file["` + kubeletConf + `"]: written differently, the same content`}
+	if diff := cmp.Diff(want, active(p)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	w.apply(p)
+	w.settled()
+}

@@ -7,6 +7,7 @@ import (
 
 	"hardway/provision/facts"
 	"hardway/provision/resource"
+	"hardway/provision/state"
 )
 
 // TestCompareMachine covers the kinds that say only "as wanted" or "not".
@@ -77,6 +78,37 @@ func TestCompareMachine(t *testing.T) {
 			}
 			if got.Action == NoOp && got.Before == nil || got.Action == Create && got.Before != nil {
 				t.Errorf("%s with before %v", got.Action, got.Before)
+			}
+		})
+	}
+}
+
+// TestBinaryVersion: the version of what stands on a host is known when hardway
+// put it there; of other bytes it is not, and nobody runs them to ask.
+func TestBinaryVersion(t *testing.T) {
+	want := resource.Binary{Path: "/b", Meta: resource.Root(0o755), Component: "kubelet", Version: "1.37.2", SHA256: sha("new")}
+	last := want
+	last.Version, last.SHA256 = "1.37.1", sha("old")
+	record := state.Record{Spec: resource.Spec{Binary: &last}, SHA256: last.SHA256}
+	pending := record
+	pending.Pending = true
+	for name, c := range map[string]struct {
+		content string
+		record  []state.Record
+		version string
+	}{
+		"the last one":    {"old", []state.Record{record}, "1.37.1"},
+		"as wanted":       {"new", []state.Record{record}, "1.37.2"},
+		"another":         {"evil", []state.Record{record}, "unknown"},
+		"nobody's":        {"old", nil, "unknown"},
+		"half an upgrade": {"old", []state.Record{pending}, "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := text(c.content, 0o755)
+			f.Content = nil
+			got := one(t, resource.Spec{Binary: &want}, filesOf("/b", f), c.record...)
+			if got.Before["version"].Text != c.version || got.After["version"].Text != "1.37.2" || got.Before["sha256"].Text != short(sha(c.content)) {
+				t.Errorf("%v -> %v", got.Before, got.After)
 			}
 		})
 	}

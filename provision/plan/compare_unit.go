@@ -2,6 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"hardway/provision/facts"
@@ -16,7 +19,7 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	file, live := obs.Files[u.Path], obs.Units[u.Name]
 	exists, same := describe(ch, u.Path, u.Meta, file, facts.Regular)
 	ch.Expect = expect(file)
-	ch.After["unit"] = Value{Text: u.Content, Block: true}
+	want := readUnit(u.Content)
 	ch.After["enabled"], ch.After["state"] = value(enabledWord(u.Enabled)), value(runningWord(u.Running))
 	steps := &UnitSteps{}
 	ch.Unit = steps
@@ -28,10 +31,11 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 			steps.Start = "start-no-block"
 		}
 	}()
-	running := live.Active == "active" || live.Active == "activating" || live.Active == "reloading"
+	running := runs(live.Active)
 	masked := live.Load == "masked" || strings.HasPrefix(live.Enabled, "masked")
 	if !exists || file.Type != facts.Regular { // a mask is a link where the unit file belongs
 		ch.note(Create, "")
+		maps.Copy(ch.After, want.attrs())
 		*steps = UnitSteps{Write: true, Unmask: masked, Enable: u.Enabled}
 		switch {
 		case !u.Running:
@@ -51,16 +55,18 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 		}
 		return
 	}
-	want := resource.SHA256([]byte(u.Content))
-	ch.Before["unit"] = shown(file, want, owned)
+	written := compareContent(ch, want, file, owned)
 	ch.Before["enabled"], ch.Before["state"] = value(live.Enabled), value(live.Active)
 
-	// Whoever wrote another text may have started the process with it, and the
+	// Whoever wrote other settings may have started the process with them, and the
 	// inputs stand in that text too: they prove nothing then.
-	foreign := owned && !record.Pending && file.SHA256 != record.SHA256
+	foreign := owned && !record.Pending && file.SHA256 != record.SHA256 && written == otherSettings
 	switch {
-	case file.SHA256 != want:
+	case written == otherSettings:
 		ch.note(Update, "the unit differs")
+		steps.Write = true
+	case written == otherText:
+		ch.note(Update, "the unit is written differently; its settings are the same")
 		steps.Write = true
 	case !same:
 		ch.note(Update, "mode or owner differ")
@@ -76,11 +82,12 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	}
 	if live.NeedsReload {
 		ch.note(Update, "systemd has not read the present unit file")
+		ch.Before["loaded"], ch.After["loaded"] = value("an older unit file"), value("the present unit file")
 		steps.Write = true
 	}
-	if len(live.DropIns) > 0 {
-		ch.Before["drop_ins"] = value(strings.Join(live.DropIns, ", "))
-		ch.After["drop_ins"] = ch.Before["drop_ins"]
+	if others := foreignDropIns(live.DropIns); len(others) > 0 {
+		ch.Before["drop_ins"] = value(strings.Join(others, ", "))
+		ch.After["drop_ins"] = ch.Before["drop_ins"] // somebody else's files: they stay
 	}
 	if !u.Running {
 		return
@@ -92,10 +99,90 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	case live.Inputs != u.Inputs:
 		// also the case when the text differs: the inputs stand in it
 		ch.note(Update, "the running process has older inputs: a restart is owed")
-		ch.Before["inputs"], ch.After["inputs"] = value(short(live.Inputs)), value(short(u.Inputs))
+		ch.Before["inputs"], ch.After["inputs"] = inputsValue(live.Inputs), inputsValue(u.Inputs)
 		steps.Start, ch.Disruption = "restart", Restart
 	case foreign && steps.Write:
 		steps.Start, ch.Disruption = "restart", Restart
+	}
+}
+
+// wording is how the text of a unit file stands to the one that should be.
+type wording int
+
+const (
+	sameText wording = iota
+	otherText
+	otherSettings
+)
+
+// compareContent fills in what the unit file on the host says, beside what it
+// should say.
+func compareContent(ch *Change, want unitText, file facts.File, owned bool) wording {
+	if file.SHA256 == resource.SHA256([]byte(want.raw)) {
+		attrs := want.attrs()
+		maps.Copy(ch.Before, attrs)
+		maps.Copy(ch.After, attrs)
+		return sameText
+	}
+	if hidden(file, owned) {
+		ch.Before["unit"] = digestOf(file.SHA256)
+		maps.Copy(ch.After, want.whole())
+		return otherSettings
+	}
+	have := readUnit(string(file.Content))
+	was, is := compareTexts(have, want)
+	maps.Copy(ch.Before, was)
+	maps.Copy(ch.After, is)
+	if have.inputs != want.inputs {
+		ch.Before["inputs"], ch.After["inputs"] = inputsValue(have.inputs), inputsValue(want.inputs)
+	}
+	if sameSettings(have, want) {
+		return otherText
+	}
+	return otherSettings
+}
+
+func inputsValue(digest string) Value {
+	if digest == "" {
+		return value("none")
+	}
+	return value(short(digest))
+}
+
+// foreignDropIns are the drop-ins that change this unit in particular. What a
+// distribution or a container's manager lays down for all services at once is
+// part of the machine.
+func foreignDropIns(paths []string) []string {
+	var out []string
+	for _, p := range paths {
+		everywhere := path.Base(path.Dir(p)) == "service.d"
+		if everywhere && !strings.HasPrefix(p, "/etc/") {
+			continue
+		}
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// dropIns says of each unit whether somebody else's file changes it. hardway
+// does not remove it, so an apply leaves it: it is a warning; beside what was
+// applied it is drift.
+func (c *comparison) dropIns() {
+	for i := range c.plan.Changes {
+		ch := &c.plan.Changes[i]
+		others, found := ch.Before["drop_ins"]
+		if ch.Spec.Unit == nil || !found || ch.Action == Delete || ch.Action == Forget {
+			continue
+		}
+		if c.in.Mode == ReadDrift {
+			ch.note(Update, "a drop-in that hardway did not write changes this unit")
+			delete(ch.After, "drop_ins")
+			continue
+		}
+		c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: ch.Addr, Summary: fmt.Sprintf(
+			"%s is changed by a file that hardway did not write, and leaves: %s; put what it sets into the configuration, then remove the file and run `systemctl daemon-reload` there",
+			ch.Spec.Unit.Name, others.Text)})
 	}
 }
 

@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"hardway/provision/addr"
 	"hardway/provision/facts"
 	"hardway/provision/resource"
 	"hardway/provision/state"
@@ -23,6 +26,7 @@ func TestCompareUnit(t *testing.T) {
 	ours := state.Record{SHA256: sha(content)}
 	older := state.Record{SHA256: sha("[Service]\nEnvironment=HARDWAY_INPUTS=old\n")}
 	pending := state.Record{Pending: true}
+	const rewritten = "the unit is written differently; its settings are the same"
 	const owed = "the running process has older inputs: a restart is owed"
 	const interrupted = "an earlier apply was interrupted while it changed this"
 	type outcome struct {
@@ -68,7 +72,13 @@ func TestCompareUnit(t *testing.T) {
 			outcome{Update, "the unit differs", UnitSteps{Write: true, Start: "restart"}, Restart}},
 		"text of ours without new inputs": {text("[Service]\nEnvironment=HARDWAY_INPUTS=old\n", 0o600), running, []state.Record{older}, nil,
 			outcome{Update, "the unit differs", UnitSteps{Write: true}, None}},
-		"edited by hand, the inputs kept": {text(content+"# --v=9\n", 0o600), running, []state.Record{ours}, nil,
+		"edited by hand, the inputs kept": {text(content+"ExecStart=/bin/x --v=9\n", 0o600), running, []state.Record{ours}, nil,
+			outcome{Update, "the unit differs", UnitSteps{Write: true, Start: "restart"}, Restart}},
+		"a comment added": {text(content+"# --v=9\n", 0o600), running, []state.Record{ours}, nil,
+			outcome{Update, rewritten, UnitSteps{Write: true}, None}},
+		"a comment added, the process older": {text(content+"# --v=9\n", 0o600), with(func(u *facts.Unit) { u.Inputs = "old" }), []state.Record{ours}, nil,
+			outcome{Update, rewritten, UnitSteps{Write: true, Start: "restart"}, Restart}},
+		"too large to be read": {facts.File{Type: facts.Regular, Mode: 0o600, Owner: "root", Group: "root", Size: facts.MaxContent + 1, SHA256: sha("large")}, running, []state.Record{ours}, nil,
 			outcome{Update, "the unit differs", UnitSteps{Write: true, Start: "restart"}, Restart}},
 		"another's unit that runs": {text("[Service]\n", 0o644), with(func(u *facts.Unit) { u.Inputs = "" }), nil, nil,
 			outcome{Update, "the unit differs", UnitSteps{Write: true, Start: "restart"}, Restart}},
@@ -92,13 +102,124 @@ func TestCompareUnit(t *testing.T) {
 	}
 }
 
-// TestDropInsAreShown: what another file adds to a unit is said, and left.
-func TestDropInsAreShown(t *testing.T) {
+// TestDropIns: what another file adds to a unit is said, and left; beside what
+// was applied it is drift. What all services of the machine have is neither.
+func TestDropIns(t *testing.T) {
+	const ours, all = "/etc/systemd/system/x.service.d/10.conf", "/run/systemd/system/service.d/zzz-lxc-service.conf"
 	u := resource.Unit{Name: "x.service", Path: "/u", Meta: resource.Root(0o600), Content: "x", Enabled: true}
-	obs := filesOf("/u", text("x", 0o600))
-	obs.Units = map[string]facts.Unit{u.Name: {Enabled: "enabled", DropIns: []string{"/etc/systemd/system/x.service.d/10.conf"}}}
-	got := one(t, resource.Spec{Unit: &u}, obs, state.Record{SHA256: sha("x")})
-	if got.Action != NoOp || got.Before["drop_ins"].Text != "/etc/systemd/system/x.service.d/10.conf" {
-		t.Errorf("%s, %v", got.Action, got.Before)
+	a := at(n1, resource.KindUnit, "x")
+	for name, c := range map[string]struct {
+		mode    Mode
+		paths   []string
+		shown   string
+		warned  bool
+		drifted bool
+	}{
+		"none":                    {Normal, nil, "", false, false},
+		"one":                     {Normal, []string{ours}, ours, true, false},
+		"of all services":         {Normal, []string{all, "/usr/lib/systemd/system/service.d/10-timeout-abort.conf"}, "", false, false},
+		"somebody's, of all":      {Normal, []string{"/etc/systemd/system/service.d/x.conf"}, "/etc/systemd/system/service.d/x.conf", true, false},
+		"set by systemctl":        {Normal, []string{"/run/systemd/system.control/x.service.d/50-CPUQuota.conf", ours, all}, ours + ", /run/systemd/system.control/x.service.d/50-CPUQuota.conf", true, false},
+		"beside what was applied": {ReadDrift, []string{ours}, ours, false, true},
+		"machine's, as applied":   {ReadDrift, []string{all}, "", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			obs := filesOf("/u", text("x", 0o600))
+			obs.Units = map[string]facts.Unit{u.Name: {Enabled: "enabled", DropIns: c.paths}}
+			in := Input{Mode: c.mode, Observed: map[addr.Host]facts.Observation{n1: obs},
+				Desired: setOf(t, resource.Resource{Addr: a, Spec: resource.Spec{Unit: &u}})}
+			in.State.Resources = map[addr.Address]state.Record{a: {Spec: resource.Spec{Unit: &u}, SHA256: sha("x")}}
+			p := compute(t, in)
+			got := change(t, p, a)
+			if got.Before["drop_ins"].Text != c.shown {
+				t.Errorf("shown: %q, want %q", got.Before["drop_ins"].Text, c.shown)
+			}
+			if drifted := got.Reason == "a drop-in that hardway did not write changes this unit"; drifted != c.drifted || drifted != (got.Action == Update) {
+				t.Errorf("%s, %q", got.Action, got.Reason)
+			}
+			if warned := len(p.Warnings) == 1 && p.Warnings[0].Addr == a && strings.Contains(p.Warnings[0].Summary, c.shown); warned != c.warned || len(p.Warnings) > 1 {
+				t.Errorf("warnings: %v", p.Warnings)
+			}
+			if _, stays := got.After["drop_ins"]; stays != c.warned {
+				t.Errorf("after: %v", got.After)
+			}
+			d := DriftOf(p, nil)
+			if (len(d.Resources) == 1) != c.drifted {
+				t.Errorf("drift: %+v", d.Resources)
+			}
+		})
+	}
+}
+
+// TestCompareUnitFlagByFlag: what a person changed in a command line stands
+// there as what it is, whatever else was moved around it.
+func TestCompareUnitFlagByFlag(t *testing.T) {
+	const content = "# ours\n\n[Service]\nType=notify\nEnvironment=HARDWAY_INPUTS=0123456789abcdef\nExecStart=/bin/x \\\n    --b=2 \\\n    --a=1 \\\n    --c\nRestart=always\n"
+	attr := func(before, after string) [2]*Value {
+		var out [2]*Value
+		for i, s := range []string{before, after} {
+			if s != "" {
+				out[i] = &Value{Text: s}
+			}
+		}
+		return out
+	}
+	block := func(before, after string) [2]*Value {
+		return [2]*Value{{Text: before, Block: true}, {Text: after, Block: true}}
+	}
+	const rest = "# ours\n\n[Service]\nType=notify\nRestart=always\n"
+	for name, c := range map[string]struct {
+		edit string
+		want map[string][2]*Value
+	}{
+		"as it is":             {content, nil},
+		"another value":        {strings.Replace(content, "--a=1", "--a=3", 1), map[string][2]*Value{"--a": attr("3", "1")}},
+		"one more":             {strings.Replace(content, "--c", "--c \\\n    --d=4", 1), map[string][2]*Value{"--d": attr("4", "")}},
+		"one less":             {strings.Replace(content, "    --a=1 \\\n", "", 1), map[string][2]*Value{"--a": attr("", "1")}},
+		"repeated":             {strings.Replace(content, "--a=1", "--a=1 --a=2", 1), map[string][2]*Value{"--a": attr("1, 2", "1")}},
+		"a bool turned":        {strings.Replace(content, "--c", "--c=false", 1), map[string][2]*Value{"--c": attr("false", "true")}},
+		"a bool spelled out":   {strings.Replace(content, "--c", "--c=true", 1), map[string][2]*Value{"unit": block(strings.Replace(content, "--c", "--c=true", 1), content)}},
+		"another order":        {strings.Replace(content, "--b=2 \\\n    --a=1", "--a=1 --b=2", 1), map[string][2]*Value{"unit": block(strings.Replace(content, "--b=2 \\\n    --a=1", "--a=1 --b=2", 1), content)}},
+		"another program":      {strings.Replace(content, "/bin/x", "/bin/y run", 1), map[string][2]*Value{"exec": attr("/bin/y run", "/bin/x")}},
+		"other inputs":         {strings.Replace(content, "0123", "4567", 1), map[string][2]*Value{"inputs": attr("sha256:4567456789ab", "sha256:0123456789ab")}},
+		"no inputs":            {strings.Replace(content, "Environment=HARDWAY_INPUTS=0123456789abcdef\n", "", 1), map[string][2]*Value{"inputs": attr("none", "sha256:0123456789ab")}},
+		"another setting":      {strings.Replace(content, "always", "no", 1), map[string][2]*Value{"unit": block(strings.Replace(rest, "always", "no", 1), rest)}},
+		"a comment":            {content + "# mine\n", map[string][2]*Value{"unit": block(rest+"# mine\n", rest)}},
+		"a comment in between": {strings.Replace(content, "    --a", "# mine\n    --a", 1), map[string][2]*Value{"unit": block(strings.Replace(content, "    --a", "# mine\n    --a", 1), content)}},
+		"flag and setting":     {strings.NewReplacer("always", "no", "--a=1", "--a=3").Replace(content), map[string][2]*Value{"--a": attr("3", "1"), "unit": block(strings.Replace(rest, "always", "no", 1), rest)}},
+		"a specifier":          {strings.Replace(content, "--a=1", "--a=%H", 1), map[string][2]*Value{"unit": block(strings.Replace(content, "--a=1", "--a=%H", 1), content)}},
+		"a value on its own":   {strings.Replace(content, "--a=1", "--a 1", 1), map[string][2]*Value{"unit": block(strings.Replace(content, "--a=1", "--a 1", 1), content)}},
+		"two commands":         {content + "ExecStart=/bin/z\n", map[string][2]*Value{"unit": block(content+"ExecStart=/bin/z\n", content)}},
+		"no unit file":         {"hello\n", map[string][2]*Value{"unit": block("hello\n", content), "inputs": attr("none", "sha256:0123456789ab")}},
+		"a secret":             {strings.Replace(content, "--c", "--c --client-secret=CANARY", 1), map[string][2]*Value{"--client-secret": {{Text: "sha256:" + sha("CANARY")[:12], Sensitive: true}, nil}}},
+		"a secret, and no flags": {strings.Replace(content, "--c", "--c --token CANARY", 1), map[string][2]*Value{
+			"unit": {{Text: "sha256:" + sha(strings.Replace(content, "--c", "--c --token CANARY", 1))[:12], Sensitive: true}, {Text: content, Block: true}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := resource.Unit{Name: "x.service", Path: "/u", Meta: resource.Root(0o600), Content: content, Inputs: "0123456789abcdef", Enabled: true}
+			obs := filesOf("/u", text(c.edit, 0o600))
+			obs.Units = map[string]facts.Unit{u.Name: {Load: "loaded", Enabled: "enabled", Active: "inactive"}}
+			got := one(t, resource.Spec{Unit: &u}, obs, state.Record{SHA256: sha(content)})
+			differ := map[string][2]*Value{}
+			for _, attrs := range []Attrs{got.Before, got.After} {
+				for name := range attrs {
+					var pair [2]*Value
+					for i, side := range []Attrs{got.Before, got.After} {
+						if v, ok := side[name]; ok {
+							pair[i] = &v
+						}
+					}
+					if name != "state" && !cmp.Equal(pair[0], pair[1]) {
+						differ[name] = pair
+					}
+				}
+			}
+			if diff := cmp.Diff(c.want, differ, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if strings.Contains(string(encode(t, &Plan{Changes: []Change{got}})), "CANARY") {
+				t.Error("the plan shows a secret")
+			}
+		})
 	}
 }

@@ -77,7 +77,9 @@ func Compute(in Input) (*Plan, error) {
 	if err := c.checkMembers(); err != nil {
 		return nil, err
 	}
-	foreignInputs(p.Changes)
+	if in.Mode != ReadDrift { // what reads a file that drifted has not drifted itself
+		foreignInputs(p.Changes)
+	}
 	c.guardQuorum()
 	p.Waves = c.waves()
 	var err error

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"hardway/provision/addr"
@@ -30,4 +31,39 @@ type Drifted struct {
 	Reason string       `json:"reason"`
 	Was    Attrs        `json:"was,omitempty"` // as it was applied
 	Is     Attrs        `json:"is,omitempty"`  // on the host now; empty: it is gone
+}
+
+// DriftOf reads the drift off a plan of the mode ReadDrift: whatever such a plan
+// would change was changed by somebody else since it was applied. What ignore
+// covers (a resource, all of a kind on a host, a host) is only listed.
+func DriftOf(p *Plan, ignore []addr.Address) *Drift {
+	d := &Drift{
+		FormatVersion: p.FormatVersion, Tool: p.Tool, Created: p.Created, Cluster: p.Cluster, Lineage: p.Lineage, Serial: p.Serial,
+		Resources: []Drifted{}, Unknown: p.Unknown, Warnings: p.Warnings,
+		Complete: p.Complete && len(p.Unknown)+len(p.Deferred) == 0,
+	}
+	for _, c := range p.Changes {
+		if c.Action == NoOp || c.Action == Read {
+			continue
+		}
+		if slices.ContainsFunc(ignore, func(a addr.Address) bool { return a.Covers(c.Addr) }) {
+			d.Ignored = append(d.Ignored, c.Addr)
+			continue
+		}
+		d.Resources = append(d.Resources, Drifted{Addr: c.Addr, Reason: driftReason(c), Was: c.After, Is: c.Before})
+	}
+	slices.SortFunc(d.Resources, func(a, b Drifted) int { return a.Addr.Compare(b.Addr) })
+	slices.SortFunc(d.Ignored, addr.Address.Compare)
+	return d
+}
+
+// driftReason says what happened where the plan had nothing to explain.
+func driftReason(c Change) string {
+	switch {
+	case c.Reason != "":
+		return c.Reason
+	case c.Action == Create && !exists(c):
+		return "it is gone"
+	}
+	return "it is not as it was applied"
 }

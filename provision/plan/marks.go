@@ -71,7 +71,7 @@ func (c *comparison) marks() error {
 // copies lists the masters whose sealed copy of the state is not the present one:
 // a run was cut short, or the master was away.
 func (c *comparison) copies() {
-	if c.in.Mode == Destroy {
+	if c.in.Mode == Destroy || c.in.Mode == ReadDrift {
 		return
 	}
 	lives := map[addr.Host]bool{}
@@ -85,6 +85,8 @@ func (c *comparison) copies() {
 		}
 		if o.Mark.Copy == "" || o.Mark.Serial != c.in.State.Serial {
 			c.plan.Copies = append(c.plan.Copies, h)
+			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: addr.Address{Host: h},
+				Summary: "its sealed copy of the state is not the present one; `hardway apply` renews it"})
 		}
 	}
 }

@@ -144,6 +144,9 @@ func (s *Snapshot) hold(h Held) error {
 		}
 	}
 	s.Holds = append(slices.DeleteFunc(slices.Clone(s.Holds), func(old Hold) bool { return old.Unit == h.Hold.Unit }), h.Hold)
+	if s.Resources == nil && len(h.Records) > 0 {
+		s.Resources = make(map[addr.Address]Record, len(h.Records))
+	}
 	for a, r := range h.Records {
 		r.Pending, r.Removing = true, false
 		s.Resources[canonical(a)] = r

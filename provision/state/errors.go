@@ -12,6 +12,10 @@ var ErrNotInitialised = errors.New("no state yet: run `hardway init` first")
 // state was loaded under the lock.
 var ErrNotLocked = errors.New("the state is not locked for writing")
 
+// Recover is the way out of every state that cannot be used, as errors name it:
+// one command, whatever happened. It finds what is left, here and on the masters.
+const Recover = "run `hardway state recover`"
+
 // DamagedError says that stored bytes are not what hardway wrote.
 type DamagedError struct {
 	What   string // "snapshot" or "journal"
@@ -61,6 +65,20 @@ type ForeignError struct {
 // Error names the file and why it does not fit.
 func (e *ForeignError) Error() string {
 	return locate(e.What, e.Path, "does not belong here: "+e.Reason, e.Recover)
+}
+
+// OlderError says that a snapshot was put in place of a newer one.
+type OlderError struct {
+	Serial  uint64 // of the snapshot that is there
+	Seen    uint64 // the higher one that was there
+	Where   string // what shows it: a file, or a host
+	Path    string
+	Recover string
+}
+
+// Error names both serials and where the higher one was seen.
+func (e *OlderError) Error() string {
+	return locate("snapshot", e.Path, fmt.Sprintf("is an older one: its serial is %d, and %s has serial %d", e.Serial, e.Where, e.Seen), e.Recover)
 }
 
 // MissingError says that the snapshot is gone, though there was one.

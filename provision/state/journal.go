@@ -89,7 +89,7 @@ func DecodeJournal(data []byte) (Journal, error) {
 			j.Torn = len(line)
 			return j, nil
 		}
-		if !ok {
+		if !ok || !whole && n == 0 { // the first line is put in place as a whole
 			return j, damagedLine(n)
 		}
 		if err := j.decode(n, text); err != nil {
@@ -154,7 +154,7 @@ func (s Snapshot) Replay(base []byte, j Journal) (Snapshot, Recovery, error) {
 	switch {
 	case j.Head.Lineage != s.Lineage:
 		return s, Recovery{}, &ForeignError{What: "journal", Reason: fmt.Sprintf("its lineage is %s, the snapshot's %s", j.Head.Lineage, s.Lineage)}
-	case j.Head.Serial+1 == s.Serial && j.ID == s.Journal:
+	case j.Head.Serial < s.Serial && j.ID == s.Journal:
 		return s, Recovery{Stale: true}, nil
 	case j.Head.Serial != s.Serial:
 		return s, Recovery{}, &ForeignError{What: "journal", Reason: fmt.Sprintf("it continues serial %d, and the snapshot has serial %d: one of them was replaced", j.Head.Serial, s.Serial)}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"hardway/provision/addr"
 )
 
 // journalOf returns a journal on the snapshot, and the state after each line.
@@ -20,10 +22,14 @@ func journalOf(t testing.TB, s Snapshot) (data []byte, after []Snapshot) {
 		t.Fatal(err)
 	}
 	data, after = line, []Snapshot{s}
-	for i := range 5 {
+	for i := range 2 {
 		for _, e := range []Entry{
+			{Run: &Run{Operation: "apply", ConfigDigest: fmt.Sprint(i), Started: clock}},
+			{Release: &Release{ConfigDigest: fmt.Sprint(i)}},
 			{Begin: &Begin{Addr: confA, Spec: fileSpec(fmt.Sprint(i))}},
 			{Done: &Done{Addr: confA, SHA256: fmt.Sprint(i)}},
+			{Held: &Held{Hold: Hold{Unit: "kubelet", ConfigDigest: fmt.Sprint(i), Host: n1, Reason: "not healthy", Since: clock},
+				Records: map[addr.Address]Record{confA: s.Resources[confA]}}},
 		} {
 			e.Time = clock
 			if line, sum, err = AppendEntry(sum, e); err != nil {

@@ -42,18 +42,38 @@ func (p Public) Seal(recipients []string, secrets Secrets) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sealing the state's keys: %w", err)
 	}
-	var out bytes.Buffer
-	w, err := age.Encrypt(&out, to...)
+	out, err := encrypt(to, text)
 	if err != nil {
 		return nil, fmt.Errorf("sealing the state's keys: %w", err)
 	}
+	return out, nil
+}
+
+func encrypt(to []age.Recipient, text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, to...)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := w.Write(text); err != nil {
-		return nil, fmt.Errorf("sealing the state's keys: %w", err)
+		return nil, err
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("sealing the state's keys: %w", err)
+		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// errNoMatch says that none of the identities opens a ciphertext.
+var errNoMatch = errors.New("no identity matches")
+
+// decrypt returns the plaintext as a reader, whose errors mean damage too.
+func decrypt(sealed []byte, ids Identities) (io.Reader, error) {
+	r, err := age.Decrypt(bytes.NewReader(sealed), ids.list...)
+	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) || len(ids.list) == 0 {
+		return nil, errNoMatch
+	}
+	return r, err
 }
 
 func parseRecipients(texts []string) ([]age.Recipient, error) {
@@ -79,16 +99,16 @@ func (s Snapshot) Open(ids Identities) (Secrets, error) {
 	if len(s.Sealed) == 0 {
 		return Secrets{Keys: map[string]Secret{}}, s.checkKeys(nil)
 	}
-	r, err := age.Decrypt(bytes.NewReader(s.Sealed), ids.list...)
-	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) || len(ids.list) == 0 {
+	r, err := decrypt(s.Sealed, ids)
+	if errors.Is(err, errNoMatch) {
 		return Secrets{}, &WrongIdentityError{Cluster: s.Cluster, SealedTo: s.Recipients, Tried: ids}
 	}
 	if err != nil {
-		return Secrets{}, fmt.Errorf("opening the sealed keys of cluster %q: %w: the sealed part is damaged; restore a snapshot", s.Cluster, err)
+		return Secrets{}, fmt.Errorf("opening the sealed keys of cluster %q: %w: the sealed part is damaged; %s", s.Cluster, err, Recover)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, maxSealed))
 	if err != nil {
-		return Secrets{}, fmt.Errorf("opening the sealed keys of cluster %q: %w: the sealed part is damaged; restore a snapshot", s.Cluster, err)
+		return Secrets{}, fmt.Errorf("opening the sealed keys of cluster %q: %w: the sealed part is damaged; %s", s.Cluster, err, Recover)
 	}
 	var plain sealed
 	if err := json.Unmarshal(text, &plain); err != nil { // its text may quote a key: not shown
@@ -99,7 +119,7 @@ func (s Snapshot) Open(ids Identities) (Secrets, error) {
 		return Secrets{}, fmt.Errorf("the sealed keys of cluster %q have format %d, and this hardway knows %d: use a newer hardway", s.Cluster, plain.Format, Format)
 	case plain.Lineage != s.Lineage || plain.Cluster != s.Cluster:
 		return Secrets{}, fmt.Errorf("the sealed keys belong to cluster %q with lineage %s, and the state to %q with lineage %s: "+
-			"two states were mixed; restore a snapshot of this cluster", plain.Cluster, plain.Lineage, s.Cluster, s.Lineage)
+			"two states were mixed; %s", plain.Cluster, plain.Lineage, s.Cluster, s.Lineage, Recover)
 	}
 	if err := s.checkKeys(plain.Keys); err != nil {
 		return Secrets{}, err
@@ -117,7 +137,7 @@ func (p Public) checkKeys(keys map[string]string) error {
 	check := func(name, digest string) error {
 		if key, ok := keys[name]; !ok || resource.SHA256([]byte(key)) != digest {
 			return fmt.Errorf("the sealed keys of cluster %q do not hold the %q that the state describes: "+
-				"the sealed part is of another snapshot; restore one whole snapshot", p.Cluster, name)
+				"the sealed part is of another snapshot; %s", p.Cluster, name, Recover)
 		}
 		return nil
 	}
@@ -132,21 +152,4 @@ func (p Public) checkKeys(keys map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// WrongIdentityError says that none of the identities opens the sealed part.
-type WrongIdentityError struct {
-	Cluster  string
-	SealedTo []string // recipients
-	Tried    Identities
-}
-
-// Error names the recipients and how to give the right identity.
-func (e *WrongIdentityError) Error() string {
-	tried := "no identity was found"
-	if r := e.Tried.Recipients(); len(r) > 0 {
-		tried = fmt.Sprintf("%s holds the identity of %s", e.Tried.From, strings.Join(r, ", "))
-	}
-	return fmt.Sprintf("the keys of cluster %q are sealed to %s, but %s: set HW_IDENTITY_FILE to the file with the matching identity, or HW_IDENTITY to its text",
-		e.Cluster, strings.Join(e.SealedTo, ", "), tried)
 }

@@ -40,8 +40,9 @@ type Public struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 
-	// Journal is the ID of the journal that went into this snapshot, so that one
-	// left behind by a crash is recognised and not applied twice.
+	// Journal is the ID of the journal that went into this snapshot, or that this
+	// snapshot was put in place of: one that a crash left behind is recognised by it
+	// and not applied again.
 	Journal string `json:"journal,omitempty"`
 
 	// Recipients are the age recipients that Sealed was encrypted to.

@@ -25,6 +25,7 @@ var (
 	clock   = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	n1      = addr.Host{Role: addr.Node, Name: "n1"}
 	confA   = addr.Address{Host: n1, Kind: "file", Name: "/etc/hardway/a"}
+	confB   = addr.Address{Host: n1, Kind: "file", Name: "/etc/hardway/b"}
 	rbac    = addr.Address{Kind: "object", Name: "clusterrolebinding/x"}
 	canary  = "-----BEGIN EC PRIVATE KEY-----\nCANARY-9f2c41\n-----END EC PRIVATE KEY-----\n"
 	compare = cmp.Options{cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
@@ -47,6 +48,10 @@ func example(t testing.TB) Snapshot {
 		{Keys: &Keys{Authorities: map[string]Authority{"kubernetes": {Generation: 1, CertPEM: "CERT", KeySHA256: resource.SHA256([]byte(canary)), NotAfter: clock.AddDate(10, 0, 0)}},
 			KeyPairs: map[string]KeyPair{"service-account": {Generation: 1, PublicPEM: "PUBLIC", PrivateSHA256: resource.SHA256([]byte("SA"))}}}},
 		{Allocations: &Allocations{Pods: map[string]PodRange{"n1": {CIDR: netip.MustParsePrefix("10.244.1.0/24")}}}},
+		{Run: &Run{Operation: "apply", ConfigDigest: "c1", Started: clock, Ended: clock.Add(time.Minute), Complete: true}},
+		{Held: &Held{Hold: Hold{Unit: "kubelet", ConfigDigest: "c1", Host: n1, Reason: "kubelet: not healthy", Since: clock},
+			Records: map[addr.Address]Record{confB: {Spec: fileSpec("before"), SpecDigest: fileSpec("before").Digest(), Applied: clock}}}},
+		{Held: &Held{Hold: Hold{ConfigDigest: "c1", Generation: 5, Reason: "rolled back", Since: clock}}},
 	} {
 		e.Time = clock
 		if err := s.Apply(e); err != nil {
@@ -181,6 +186,7 @@ func TestApplyRefuses(t *testing.T) {
 		"remove unknown":        {Remove: &unknown},
 		"failed unknown":        {Failed: &Failed{Addr: unknown}},
 		"nothing":               {},
+		"held of another kind":  {Held: &Held{Hold: Hold{Unit: "x"}, Records: map[addr.Address]Record{rbac: {Spec: fileSpec("x")}}}},
 		"begin of another kind": {Begin: &Begin{Addr: rbac, Spec: fileSpec("x")}},
 	} {
 		s := example(t)

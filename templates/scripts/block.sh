@@ -49,8 +49,8 @@ case $begins:$ends in
 	esac
 	if [ -n "$was" ]; then
 		mkdir -p -m 0700 -- "$HARDWAY_STATE/block"
-		printf '%s\n' "$was" >"$note"
-		sync -- "$note"
+		jot "$note" "$was"
+		sync -- "$note" "$HARDWAY_STATE/block"
 	else
 		rm -f -- "$note"
 	fi

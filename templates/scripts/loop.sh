@@ -12,7 +12,9 @@
 #   Q ID GENERATION NAME MAX BODY ARGS STDIN
 #                        run script NAME. BODY bytes of script follow the first
 #                        time, then ARGS lines with one argument each (bytes
-#                        other than a plain few as \0OOO), then STDIN bytes.
+#                        other than a plain few as \0OOO), then STDIN bytes and
+#                        a line "E": without it the connection was cut, and what
+#                        arrived is not run.
 #                        Output is cut after MAX bytes a stream (one more shows
 #                        that there was more); MAX 0 is for scripts that print
 #                        little by construction. GENERATION other than 0 must be
@@ -42,22 +44,30 @@ if [ -n "${missing:-}" ]; then
 	exit 72
 fi
 if [ -z "$session" ]; then
-	[ -d "$run" ] || mkdir -p -m 0700 "$run" || exit 70
-	[ -O "$run" ] && [ ! -L "$run" ] || exit 70
-	s=$(mktemp -d "$run/session.XXXXXXXX") || exit 70
+	# Another session that just ends may delete the directory between two steps.
+	for _ in 1 2 3 4 5; do
+		[ -d "$run" ] || mkdir -p -m 0700 "$run" || exit 70
+		s=
+		[ -O "$run" ] && [ ! -L "$run" ] && s=$(mktemp -d "$run/session.XXXXXXXX") && break
+		[ ! -d "$run" ] || exit 70
+	done
+	[ -n "$s" ] || exit 70
 	echo 0 >"$s/beat"
 else
 	s=$session
 	[ -d "$s" ] || exit 70
 fi
-c=$(mktemp -d "$s/channel.XXXXXXXX") || exit 70
-mkfifo "$c/fifo" || exit 70
+if ! c=$(mktemp -d "$s/channel.XXXXXXXX") || ! mkfifo "$c/fifo" ||
+	! { true >"$c/in" && true >"$c/out" && true >"$c/err" && true >"$c/status" && true >"$c/pid"; }; then
+	[ -n "$session" ] || rm -rf "$s"
+	exit 70
+fi
 # HOME is where kubectl and others leave caches; nothing of that may stay.
 HARDWAY_STATE=$state HARDWAY_TMP=$c HOME=$c
 export HARDWAY_STATE HARDWAY_TMP HOME
 unset KUBECONFIG
 [ -z "$session" ] || echo $$ >"$s/bulk.$$"
-job='' id='' pid='' locked=''
+job='' id='' pid='' locked='' ended=''
 
 # script SIGNAL: the running script has a session of its own; signal all of it.
 script() {
@@ -123,20 +133,34 @@ watch() {
 }
 watch >/dev/null <&- &
 
-# bound passes MAX bytes and one on, and swallows the rest.
+# bound passes MAX bytes and one on, and swallows the rest. It fails where there
+# is no room for them.
 bound() {
-	head -c "$((max + 1))"
+	short=0
+	head -c "$((max + 1))" || short=1
 	cat >/dev/null
+	return $short
 }
+
+# receive N FILE takes N bytes from the controller.
+receive() {
+	head -c "$1" >"$2" && return
+	echo "what the controller sends does not fit below $run" >&2
+	return 1
+}
+
+# whole reads the end of a frame, and fails if it is not there.
+whole() { read -r end && [ "$end" = E ]; }
 
 # work runs the script that was asked for and answers. It outlives a SIGTERM, so
 # that the script below it can clear up.
 work() {
-	trap : TERM
+	trap ended=yes TERM
 	exec 5<&0
 	true >"$c/out"
 	true >"$c/err"
-	status=0 now=none
+	true >"$c/status"
+	status=0 now=none trouble=
 	if [ "$generation" != 0 ]; then
 		[ ! -s "$state/generation" ] || read -r now <"$state/generation"
 	fi
@@ -148,8 +172,10 @@ work() {
 		sh "$c/s-$name" "$@" <&5 >"$c/out" 2>"$c/err"
 		status=$?
 	else
-		{ {
-			trap : TERM # a subshell forgets the trap of its parent
+		# A subshell forgets the trap of its parent. Without one of its own, the
+		# outer would end at a SIGTERM, and nobody wait for the script.
+		if ! { trap : TERM; {
+			trap : TERM
 			setsid sh "$c/s-$name" "$@" <&5 2>&4 3>&- 4>&- 5<&- &
 			echo $! >"$c/pid"
 			while
@@ -159,12 +185,21 @@ work() {
 			do :; done
 			echo "$status" >"$c/status"
 			true >"$c/pid"
-		} 4>&1 >&3 3>&- | bound >"$c/err"; } 3>&1 | bound >"$c/out"
-		read -r status <"$c/status"
+		} 4>&1 >&3 3>&- | bound >"$c/err"; } 3>&1 | bound >"$c/out"; then
+			status=70 trouble="its answer does not fit below $run: No space left on device"
+		elif ! read -r status <"$c/status"; then
+			status=70 trouble="its exit status does not fit below $run: No space left on device"
+		fi
 	fi
-	[ "$stdin" -le 1048576 ] || cat <&5 >/dev/null # a script need not read all of it
+	if [ "$status" != 0 ] && [ "$max" = 0 ] && [ ! -s "$c/err" ] && [ ! -s "$c/out" ]; then
+		trouble="it failed without a word; is there space left below $run?"
+	fi
+	# A script need not read all of its input.
+	[ -n "$ended" ] || [ "$stdin" -le 1048576 ] || cat <&5 >/dev/null
 	true >"$c/in"
-	if [ -s "$c/out" ] || [ -s "$c/err" ]; then
+	if [ -n "$trouble" ]; then
+		printf 'A %s %s 0 %s\n%s' "$id" "$status" ${#trouble} "$trouble"
+	elif [ -s "$c/out" ] || [ -s "$c/err" ]; then
 		# shellcheck disable=SC2046,SC2183 # stat prints two numbers
 		printf 'A %s %s %s %s\n' "$id" "$status" $(stat -c %s "$c/out" "$c/err")
 		cat "$c/out" "$c/err"
@@ -194,10 +229,10 @@ while read -r frame first generation name max body args stdin; do
 		case $name$max$body$args$stdin in
 		*[!a-z0-9-]*) break ;;
 		esac
-		[ "$body" = 0 ] || head -c "$body" >"$c/s-$name"
+		[ "$body" = 0 ] || receive "$body" "$c/s-$name" || break
 		set --
 		while [ "$args" -gt 0 ]; do
-			IFS= read -r arg || break
+			IFS= read -r arg || break 2
 			case $arg in
 			*\\*) arg=$(printf '%b.' "$arg") arg=${arg%.} ;;
 			esac
@@ -209,8 +244,9 @@ while read -r frame first generation name max body args stdin; do
 			from=$c/fifo
 		elif [ "$stdin" -gt 0 ]; then
 			from=$c/in
-			head -c "$stdin" >"$c/in"
+			receive "$stdin" "$c/in" || break
 		fi
+		[ "$from" = "$c/fifo" ] || whole || break
 		if [ "$name" = lock ]; then
 			if (mkdir -p -m 0700 "$state" && true >>"$state/lock"); then
 				exec 9>>"$state/lock"
@@ -222,7 +258,13 @@ while read -r frame first generation name max body args stdin; do
 			work "$@" <"$from" 9>&- &
 		fi
 		job=$!
-		[ "$from" != "$c/fifo" ] || head -c "$stdin" >"$c/fifo"
+		if [ "$from" = "$c/fifo" ]; then
+			# A cut must not look like the end to the script: it is ended first.
+			{
+				head -c "$stdin" || finish
+				whole || finish
+			} >"$c/fifo"
+		fi
 		if [ "$name" = lock ]; then
 			wait "$job"
 			# The lock is ours only if lock.sh says so.

@@ -60,6 +60,14 @@ guard() {
 	END
 }
 
+# jot FILE LINE... writes a small file of hardway's own. Unlike the shell's printf,
+# tee says which file could not be written, and why.
+jot() {
+	jotted=$1
+	shift
+	printf '%s\n' "$@" | tee -- "$jotted" >/dev/null
+}
+
 # kind PATH prints what stands there: absent, file, directory, symlink or other.
 kind() {
 	if [ -L "$1" ]; then
@@ -98,12 +106,20 @@ expect() {
 # power) is cleared away here, as nobody else writes the same path.
 temporary() {
 	for stale in "$dir/.hardway.$base."*; do
-		[ ! -e "$stale" ] || rm -f -- "$stale"
+		if [ -e "$stale" ] || [ -L "$stale" ]; then rm -f -- "$stale"; fi
 	done
 	tmp=
-	trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
+	trap abandon EXIT
 	trap 'exit 143' TERM HUP INT
 	tmp=$(mktemp -- "${dir%/}/.hardway.$base.XXXXXXXX")
+}
+
+# abandon ends a script that did not come to replace anything.
+abandon() {
+	code=$?
+	[ -n "$tmp" ] || return 0
+	rm -f -- "$tmp" || true
+	[ $code = 0 ] || printf '%s could not be replaced\n' "${dir%/}/$base" >&2
 }
 
 # replace PATH puts tmp in its place, durably. A bind mount (/etc/hosts in a
@@ -119,7 +135,12 @@ replace() {
 	*"resource busy"*) ;;
 	*) die 1 "$out" ;;
 	esac
-	cat <"$tmp" >"$1"
+	cat <"$1" >"$HARDWAY_TMP/in-place"
+	if ! cat <"$tmp" >"$1"; then
+		cat <"$HARDWAY_TMP/in-place" >"$1" || die 1 "$1 is damaged: writing it in place failed, and so did putting its old content back"
+		die 1 "$1 is a mount point, and writing it in place failed; its old content was put back"
+	fi
+	rm -f -- "$HARDWAY_TMP/in-place"
 	chown --reference="$tmp" -- "$1"
 	chmod --reference="$tmp" -- "$1"
 	sync -- "$1"

@@ -38,5 +38,9 @@ directory)
 	chmod -- "$mode" "$path"
 	;;
 esac
-rm -rf -- "$kept"
+# At once: half of it would be worse than all of it.
+rm -rf -- "$kept.gone"
+mv -T -- "$kept" "$kept.gone"
+sync -- "$HARDWAY_STATE/prior"
+rm -rf -- "$kept.gone"
 printf '%s\n' "$found"

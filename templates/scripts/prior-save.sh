@@ -21,8 +21,8 @@ directory) stat -c '%a %u %g' -- "$path" >"$kept.new/copy" ;;
 absent) ;;
 *) die 1 "$path is neither a file, a link nor a directory" ;;
 esac
-printf '%s\n' "$path" >"$kept.new/path"
-printf '%s\n' "$found" >"$kept.new/kind"
+jot "$kept.new/path" "$path"
+jot "$kept.new/kind" "$found"
 [ "$found" = symlink ] || [ "$found" = absent ] || sync -- "$kept.new/copy"
 sync -- "$kept.new/kind" "$kept.new"
 mv -T -- "$kept.new" "$kept"

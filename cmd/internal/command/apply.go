@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +22,13 @@ func newApply(a *app) *cobra.Command {
 hosts in parallel, waiting for the health of each stage. Then it verifies the
 cluster. With a saved PLAN exactly that is carried out, without asking.
 
-It can be interrupted: the first Ctrl-C finishes what is under way, and the next
-apply goes on from there.`,
+A unit that ran before and does not become healthy with its change is put back,
+nothing further is restarted, and the change is held back until the configuration
+is another one, or until --retry.
+
+A host that cannot be read is left out, with what depends on it; the rest is done,
+and the exit code is 1. It can be interrupted: the first Ctrl-C finishes what is
+under way, and the next apply goes on from there.`,
 		Example: `  hardway apply
   hardway apply lab.plan
   hardway apply --auto-approve --json > events.jsonl
@@ -48,8 +54,8 @@ apply goes on from there.`,
 			}
 			defer closeInto(&err, s)
 			c := &convergence{
-				a: a, s: s, flags: &f, steps: maxSteps, mode: plan.Normal,
-				approve: question(f.destroy, auto, f.input),
+				a: a, s: s, flags: &f, steps: maxSteps, again: again(f.mode(), f.toGeneration),
+				approve: question(f.mode(), f.toGeneration, auto, f.input),
 				plan: func(ctx context.Context, onHost func(addr.Host, error)) (*plan.Plan, error) {
 					o.OnHost = onHost
 					return s.Plan(ctx, o)
@@ -57,12 +63,13 @@ apply goes on from there.`,
 			}
 			changed := false
 			if saved != nil {
+				c.again = again(saved.Mode, saved.Generation)
 				changed, err = c.saved(cmd.Context(), saved)
 			} else {
 				changed, err = c.run(cmd.Context())
 			}
 			switch verify = verify && changed; {
-			case err != nil || c.mode == plan.Destroy:
+			case err != nil || c.done.Mode == plan.Destroy:
 				return err
 			case f.json && verify: // stdout has the events, the outputs among them
 				return a.verify(cmd.Context(), s, true, false, a.env.Stderr)
@@ -82,7 +89,7 @@ apply goes on from there.`,
 
 // refuseWithPlan refuses options that a saved plan has decided already.
 func refuseWithPlan(cmd *cobra.Command) error {
-	for _, name := range []string{"target", "replace", "destroy", "destroy-data"} {
+	for _, name := range []string{"target", "replace", "destroy", "destroy-data", "to-generation", "retry", "deep"} {
 		if cmd.Flags().Changed(name) {
 			return &view.Problem{Summary: "--" + name + " cannot be given with a saved plan",
 				Detail: "The plan was made with or without it; it is carried out as it is.", Next: "Give --" + name + " to \"hardway plan --out FILE\"."}
@@ -91,13 +98,30 @@ func refuseWithPlan(cmd *cobra.Command) error {
 	return nil
 }
 
-// question is what apply and destroy ask.
-func question(destroy, auto, input bool) approval {
-	if destroy {
-		return approval{auto: auto, input: input, ask: "Do you really want to destroy everything that hardway made?",
-			why: "hardway will remove it from the hosts, as shown above, and put back what stood there before. There is no undo."}
+// question is what apply, destroy and rollback ask.
+func question(mode plan.Mode, generation uint64, auto, input bool) approval {
+	q := approval{auto: auto, input: input, ask: "Do you want to perform these actions?", why: "hardway will perform the actions described above."}
+	switch mode {
+	case plan.Destroy:
+		q.ask = "Do you really want to destroy everything that hardway made?"
+		q.why = "hardway will remove it from the hosts, as shown above, and put back what stood there before. There is no undo."
+	case plan.Rollback:
+		q.ask = fmt.Sprintf("Do you want to go back to generation %d?", generation)
+		q.why = "hardway will perform the actions described above. What the configuration asks for beyond that is held back" +
+			" until it is another one, or until \"hardway apply --retry\"."
 	}
-	return approval{auto: auto, input: input, ask: "Do you want to perform these actions?", why: "hardway will perform the actions described above."}
+	return q
+}
+
+// again is the command line that goes on after an apply of a mode.
+func again(mode plan.Mode, generation uint64) string {
+	switch mode {
+	case plan.Destroy:
+		return "hardway destroy"
+	case plan.Rollback:
+		return fmt.Sprintf("hardway rollback --to-generation %d", generation)
+	}
+	return "hardway apply"
 }
 
 // afterApply verifies and prints the outputs.

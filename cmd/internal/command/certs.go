@@ -92,8 +92,8 @@ renewed by every "hardway apply" as well.`,
 			defer closeInto(&err, s)
 			var renewal *plan.Plan
 			c := &convergence{
-				a: a, s: s, flags: &f, steps: 1, mode: plan.Normal,
-				approve: question(false, auto, f.input),
+				a: a, s: s, flags: &f, steps: 1, again: "hardway certs renew",
+				approve: question(plan.Normal, 0, auto, f.input),
 				plan: func(ctx context.Context, _ func(addr.Host, error)) (p *plan.Plan, err error) {
 					renewal, err = s.PlanRenewal(ctx, names)
 					return renewal, err

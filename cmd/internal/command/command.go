@@ -23,7 +23,7 @@ import (
 const (
 	ExitOK      = 0
 	ExitError   = 1 // an error, or a plan or verification that is not whole
-	ExitChanges = 2 // plan --detailed-exitcode: success, and there are changes
+	ExitChanges = 2 // plan --detailed-exitcode: success, and there are changes; drift: there is some
 )
 
 // Env is the world around the command line.
@@ -82,6 +82,9 @@ func (a *app) interrupts(done <-chan struct{}) {
 			return
 		case <-a.env.Interrupts:
 		}
+		if a.terminal(a.env.Stderr) {
+			view.Echoed(a.env.Stderr)
+		}
 		if n == 1 {
 			a.say("\nInterrupt received. Finishing the operations under way; press Ctrl-C again to stop at once.\n")
 			a.cancel()
@@ -121,7 +124,7 @@ func (a *app) exit(err error) int {
 	}
 	code := 0
 	told := 0
-	for _, e := range view.Split(err) {
+	for _, e := range together(view.Split(err)) {
 		if c, ok := errors.AsType[exitCode](e); ok {
 			code = max(code, int(c))
 			continue

@@ -16,20 +16,21 @@ import (
 // needs more, and one that does not end must stop somewhere.
 const maxSteps = 5
 
-// convergence is one way from plans to hosts: apply, destroy and certs renew
-// differ only in what is planned.
+// convergence is one way from plans to hosts: apply, destroy, rollback and
+// certs renew differ only in what is planned.
 type convergence struct {
 	a       *app
 	s       Session
 	flags   *planFlags
 	approve approval
+	// again is the command line that goes on where this one stopped.
+	again string
 	// plan makes the next step's plan.
 	plan  func(ctx context.Context, onHost func(addr.Host, error)) (*plan.Plan, error)
 	steps int
 
 	log  *view.EventLog // with --json
-	done apply.Result   // over all steps
-	mode plan.Mode
+	done view.Applied   // over all steps
 }
 
 // run plans, shows, asks, applies, and goes on while a step leaves something
@@ -46,28 +47,51 @@ func (c *convergence) run(ctx context.Context) (changed bool, err error) {
 		defer func() { c.log.Diagnostics(view.ErrorDiagnostics(explain(err), nil)) }()
 	}
 	for step := 1; ; step++ {
-		onHost, clear := c.a.reading(c.s)
-		p, err := c.plan(ctx, onHost)
-		clear()
+		p, err := c.read(ctx)
 		if err != nil {
 			return changed, err
 		}
 		done, err := c.step(ctx, p, step)
 		changed = changed || done.Counts != plan.Counts{}
-		if err != nil {
-			return changed, err
-		}
 		switch {
+		case err != nil:
+			return changed, err
 		case p.Complete:
 			return changed, c.end()
-		case !p.Changed():
-			return changed, &view.Problem{Summary: "The cluster is not all that the configuration says",
-				Detail: "There is nothing to change in what could be seen, but something is left to be decided.",
-				Next:   "Run \"hardway plan\" to see what, and \"hardway verify\" to see what is not healthy."}
+		case !p.Changed() && step == 1:
+			return changed, unfinished(p, c.again, false)
+		case !p.Changed() || !anotherStep(p):
+			c.done.Undecided = len(p.Deferred)
+			return changed, errors.Join(c.end(), unfinished(p, c.again, changed))
 		case step == c.steps:
-			return changed, &view.Problem{Summary: fmt.Sprintf("Not finished after %d steps", step), Next: "Run \"hardway apply\" again to go on."}
+			return changed, &view.Problem{Summary: fmt.Sprintf("Not finished after %d steps", step), Next: "Run \"" + c.again + "\" again to go on."}
 		}
 	}
+}
+
+// anotherStep reports whether a plan that was carried out but is not complete
+// leaves something that may be decided by now. What is held back is not, nor
+// does a host that was silent a moment ago answer now.
+func anotherStep(p *plan.Plan) bool {
+	return len(p.Deferred) > 0 || len(p.Unknown)+len(p.Held) == 0
+}
+
+// read makes the next plan and shows meanwhile which hosts have answered.
+func (c *convergence) read(ctx context.Context) (*plan.Plan, error) {
+	var hosts []addr.Host
+	for _, h := range c.s.Config().Hosts {
+		hosts = append(hosts, h.Addr)
+	}
+	if c.log != nil {
+		c.log.Reading(hosts)
+	}
+	onHost, clear := c.a.reading(c.s)
+	p, err := c.plan(ctx, onHost)
+	clear()
+	if err == nil && c.log != nil {
+		c.log.Read(hosts, p)
+	}
+	return p, err
 }
 
 // saved applies one plan that was shown and approved before it was saved.
@@ -78,16 +102,20 @@ func (c *convergence) saved(ctx context.Context, p *plan.Plan) (changed bool, er
 		defer c.log.Close()
 		defer func() { c.log.Diagnostics(view.ErrorDiagnostics(explain(err), nil)) }()
 	}
-	if err := unseen(p, "A plan in which hosts are missing is not applied. Run \"hardway plan\" again."); err != nil {
-		return false, err
+	if len(p.Unknown) > 0 && p.Changed() {
+		c.a.say(leftOut(len(p.Unknown)) + "\n\n")
 	}
-	if _, err := c.apply(ctx, p); err != nil {
+	if _, err := c.apply(ctx, p, true); err != nil {
 		return c.done.Counts != plan.Counts{}, err
 	}
-	if !p.Complete {
+	if !p.Complete && anotherStep(p) {
 		c.a.say("This plan was one step; run \"hardway plan\" for the next.\n")
 	}
-	return p.Changed(), c.end()
+	err = c.end()
+	if len(p.Unknown)+len(p.Held) > 0 {
+		err = errors.Join(err, unfinished(p, c.again, true))
+	}
+	return p.Changed(), err
 }
 
 // step shows one plan and carries it out.
@@ -100,26 +128,45 @@ func (c *convergence) step(ctx context.Context, p *plan.Plan, n int) (apply.Resu
 	} else if err := view.Plan(c.a.env.Stdout, p, c.flags.view(c.a)); err != nil {
 		return apply.Result{}, err
 	}
-	if err := unseen(p, "Nothing was changed. Mend the connection, or leave the hosts out by naming others with --target."); err != nil {
-		return apply.Result{}, err
-	}
-	if !p.Changed() {
+	c.about(p)
+	switch {
+	case !p.Changed() && (p.Retry || len(p.Copies) > 0): // no host is changed by it, so nobody is asked
+		return c.apply(ctx, p, false)
+	case !p.Changed():
 		return apply.Result{}, nil
 	}
 	if n == 1 {
 		c.a.say("\n")
-		if err := c.a.approve(ctx, c.approve); err != nil {
+		if err := c.a.approve(ctx, c.question(p)); err != nil {
 			return apply.Result{}, err
 		}
 	}
-	return c.apply(ctx, p)
+	return c.apply(ctx, p, false)
+}
+
+// about takes from a plan what the result says of it.
+func (c *convergence) about(p *plan.Plan) {
+	c.done.Mode, c.done.Unseen, c.done.Held = p.Mode, len(p.Unknown), len(p.Held)
+}
+
+// question is the approval for a plan: that hosts are left out is said before
+// the yes, or before it begins.
+func (c *convergence) question(p *plan.Plan) approval {
+	q := c.approve
+	if n := len(p.Unknown); n > 0 {
+		if q.auto {
+			c.a.say(leftOut(n) + "\n\n")
+		}
+		q.why = leftOut(n) + "\n" + q.why
+	}
+	return q
 }
 
 // apply carries out a plan under the display that fits the output.
-func (c *convergence) apply(ctx context.Context, p *plan.Plan) (apply.Result, error) {
-	c.mode = p.Mode
+func (c *convergence) apply(ctx context.Context, p *plan.Plan, saved bool) (apply.Result, error) {
+	c.about(p)
 	progress := c.progress()
-	r, err := c.s.Apply(ctx, p, provision.ApplyOptions{Sink: progress.Event})
+	r, err := c.s.Apply(ctx, p, provision.ApplyOptions{Sink: progress.Event, Saved: saved})
 	if c.log == nil {
 		progress.Close()
 	}
@@ -164,6 +211,7 @@ func (c *convergence) add(r apply.Result) {
 	c.done.Counts.Forget += r.Counts.Forget
 	c.done.Failed += r.Failed
 	c.done.Skipped += r.Skipped
+	c.done.Restored += r.Restored
 	c.done.Bytes += r.Bytes
 	c.done.Elapsed += r.Elapsed
 	c.done.Copying += r.Copying
@@ -177,11 +225,11 @@ func (c *convergence) end() error {
 
 func (c *convergence) result() error {
 	if c.log != nil {
-		c.log.Result(c.done, c.mode)
-		if c.mode == plan.Destroy {
+		c.log.Result(c.done)
+		if c.done.Mode == plan.Destroy {
 			return nil
 		}
 		return c.log.Outputs(viewOutputs(c.s.Config().Outputs))
 	}
-	return view.Applied(c.a.env.Stdout, c.done, c.mode, c.a.style(c.a.env.Stdout))
+	return c.done.Write(c.a.env.Stdout, c.a.style(c.a.env.Stdout))
 }

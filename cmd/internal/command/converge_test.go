@@ -8,14 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
 
 	"hardway/provision"
 	"hardway/provision/addr"
 	"hardway/provision/apply"
+	"hardway/provision/config"
 	"hardway/provision/host"
 	"hardway/provision/plan"
 	"hardway/provision/state"
@@ -105,45 +108,52 @@ func TestSavedPlan(t *testing.T) {
 	if r = cli(t, f, nil, false, nil, "apply", "-destroy", path); r.code != 1 || !strings.Contains(r.stderr, "cannot be given with a saved plan") {
 		t.Errorf("apply -destroy: code %d\n%s", r.code, r.stderr)
 	}
-	if err := writePlan(path, unseenPlan(1)); err != nil {
-		t.Fatal(err)
-	}
-	f = &fake{}
-	if r = cli(t, f, nil, false, nil, "apply", path); r.code != 1 || len(f.applied) != 0 || !strings.Contains(r.stderr, `node["n2"]: i/o timeout`) {
-		t.Errorf("apply of a plan with an unknown host: code %d\n%s", r.code, r.stderr)
+	if !f.with[0].Saved {
+		t.Error("the hosts are not read again before a saved plan is applied")
 	}
 }
 
-func TestParsePlanRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"no JSON":       {"x", "is no plan"},
-		"other JSON":    {"{}", "is no plan"},
-		"newer":         {`{"format_version":"2.0","hardway_version":"9"}`, "format that this hardway does not know"},
-		"unknown field": {`{"format_version":"1.0","surprise":1}`, "damaged or of another version"},
-		"cut":           {`{"format_version":"1.0"`, "is no plan"},
-		"bad address":   {`{"format_version":"1.0","changes":[{"address":"x"}]}`, "damaged or of another version"},
-	} {
-		if _, err := parsePlan("p", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+func TestSavedPlanLeavesUnseenHostsOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lab.plan")
+	if err := writePlan(path, unseenPlan(1)); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{}
+	r := cli(t, f, nil, false, nil, "apply", path)
+	if r.code != 1 || len(f.applied) != 1 || f.checked != 0 {
+		t.Errorf("code %d, applied %d, verified %d", r.code, len(f.applied), f.checked)
+	}
+	wants(t, r, "1 host could not be read; what does not depend on it is done, the rest waits.", `node["n2"]: i/o timeout`,
+		`When it answers again, run "hardway apply"`, "Apply incomplete. Resources: 1 added, 0 changed, 0 destroyed; 1 host left out.")
+}
+
+func TestReadPlanRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for path, text := range map[string]string{"no JSON": "x", "other JSON": "{}", "cut": `{"format_version":"1.0"`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := cli(t, &fake{}, nil, false, nil, "apply", path)
+		if r.code != 1 || !strings.Contains(r.stderr, "is no plan, or it is damaged") || !strings.Contains(r.stderr, "hardway plan --out") {
+			t.Errorf("%s: code %d\n%s", path, r.code, r.stderr)
 		}
 	}
-	if _, err := readPlan(filepath.Join(t.TempDir(), "nix")); err == nil || !strings.Contains(err.Error(), "There is no plan file") {
+	if _, err := readPlan("nix"); err == nil || !strings.Contains(err.Error(), "There is no plan file") {
 		t.Errorf("%v", err)
 	}
 }
 
-func FuzzParsePlan(f *testing.F) {
-	b, err := json.Marshal(planOf(1, true))
-	if err != nil {
-		f.Fatal(err)
+// What is printed as JSON is the document that is saved.
+func TestPlanJSONIsTheSavedPlan(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lab.plan")
+	r := cli(t, &fake{plans: []*plan.Plan{planOf(2, true)}}, nil, false, nil, "plan", "-json", "-out", path)
+	saved, err := os.ReadFile(path)
+	if err != nil || r.stdout != string(saved) {
+		t.Errorf("%v: stdout\n%s\nthe file\n%s", err, r.stdout, saved)
 	}
-	f.Add(b)
-	f.Add([]byte(`{"format_version":"1.0"}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if p, err := parsePlan("p", b); (p == nil) == (err == nil) {
-			t.Errorf("plan %v with error %v", p, err)
-		}
-	})
+	if shown := cli(t, nil, nil, false, nil, "show", "-json", path); shown.stdout != string(saved) {
+		t.Errorf("show --json:\n%s", shown.stdout)
+	}
 }
 
 func TestApplyAsks(t *testing.T) {
@@ -192,7 +202,8 @@ func TestApplyGoesOnUntilComplete(t *testing.T) {
 	}
 
 	f = &fake{plans: []*plan.Plan{deferredPlan(1), deferredPlan(0)}}
-	if r := cli(t, f, nil, false, nil, "apply", "-auto-approve"); r.code != 1 || len(f.applied) != 1 || !strings.Contains(r.stderr, "is not all that the configuration says") {
+	if r := cli(t, f, nil, false, nil, "apply", "-auto-approve"); r.code != 1 || len(f.applied) != 1 ||
+		!strings.Contains(r.stderr, "is not all that the configuration says") || !strings.Contains(r.stdout, "; 1 resource undecided.") {
 		t.Errorf("without progress: code %d, applied %d\n%s", r.code, len(f.applied), r.stderr)
 	}
 
@@ -211,14 +222,6 @@ func TestApplyWithoutChanges(t *testing.T) {
 	if r.code != 0 || len(f.applied) != 0 || f.checked != 0 || !strings.Contains(r.stdout, "No changes.") ||
 		!strings.Contains(r.stdout, "Apply complete! Resources: 0 added, 0 changed, 0 destroyed.") {
 		t.Errorf("code %d, applied %d, verified %d\n%s%s", r.code, len(f.applied), f.checked, r.stdout, r.stderr)
-	}
-}
-
-func TestApplyRefusesUnseenHosts(t *testing.T) {
-	f := &fake{plans: []*plan.Plan{unseenPlan(3)}}
-	r := cli(t, f, nil, false, nil, "apply", "-auto-approve")
-	if r.code != 1 || len(f.applied) != 0 || !strings.Contains(r.stderr, `node["n2"]: i/o timeout`) || !strings.Contains(r.stderr, "Nothing was changed.") {
-		t.Errorf("code %d, applied %d\n%s", r.code, len(f.applied), r.stderr)
 	}
 }
 
@@ -351,5 +354,48 @@ func TestApplyJSON(t *testing.T) {
 	f = &fake{plans: []*plan.Plan{planOf(1, true)}, fail: errors.New("no space left on device")}
 	if r = cli(t, f, nil, false, nil, "apply", "-json", "-auto-approve"); !strings.Contains(r.stdout, `"type":"diagnostic"`) || !strings.Contains(r.stdout, "No space left") {
 		t.Errorf("the failure is not among the events:\n%s", r.stdout)
+	}
+}
+
+// terminalBuffer is a stderr that says it is a terminal, and may be written to
+// from several places as one may.
+type terminalBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (t *terminalBuffer) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(b)
+}
+
+func (t *terminalBuffer) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
+}
+
+// On a terminal the "^C" that it shows is taken away before bars are drawn anew.
+func TestInterruptOnATerminal(t *testing.T) {
+	interrupts := make(chan os.Signal, 1)
+	var errs terminalBuffer
+	var out strings.Builder
+	f := &fake{plans: []*plan.Plan{planOf(1, true)}, fail: &apply.IncompleteError{Skipped: 4}}
+	f.during = func(ctx context.Context) {
+		before := errs.String()
+		interrupts <- os.Interrupt
+		<-ctx.Done()
+		if said := strings.TrimPrefix(errs.String(), before); said != "\r\x1b[K" {
+			t.Errorf("past the bars %q was written", said)
+		}
+	}
+	code := Run(Env{
+		Args: []string{"apply", "-auto-approve"}, Stdout: &out, Stderr: &errs, Interrupts: interrupts, Now: time.Now, Exit: func(int) {},
+		Terminal: func(stream any) (int, bool) { return 80, stream == any(&errs) },
+		Open:     func(provision.Options) (Session, *config.Files, hcl.Diagnostics) { return f, nil, nil },
+	})
+	if code != 1 {
+		t.Errorf("code %d", code)
 	}
 }

@@ -33,8 +33,8 @@ back. The data of etcd stays unless --destroy-data is given.`,
 			}
 			defer closeInto(&err, s)
 			c := &convergence{
-				a: a, s: s, flags: &f, steps: maxSteps, mode: plan.Destroy,
-				approve: question(true, auto, f.input),
+				a: a, s: s, flags: &f, steps: maxSteps, again: again(plan.Destroy, 0),
+				approve: question(plan.Destroy, 0, auto, f.input),
 				plan: func(ctx context.Context, onHost func(addr.Host, error)) (*plan.Plan, error) {
 					o.OnHost = onHost
 					return s.Plan(ctx, o)

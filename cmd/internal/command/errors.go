@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -36,12 +35,14 @@ func (e *configError) sources() view.Files {
 // explain turns the errors that have a known way out into Problems that name
 // it. Everything else is told as it is.
 func explain(err error) error {
-	if list := view.Split(err); len(list) != 1 {
+	list := together(view.Split(err))
+	if len(list) != 1 {
 		for i := range list {
 			list[i] = explain(list[i])
 		}
 		return errors.Join(list...)
 	}
+	err = list[0]
 	if _, ok := errors.AsType[hcl.Diagnostics](err); ok {
 		return err
 	}
@@ -50,6 +51,18 @@ func explain(err error) error {
 	}
 	if e, ok := errors.AsType[*apply.IncompleteError](err); ok {
 		return incomplete(e)
+	}
+	if e, ok := errors.AsType[*apply.RestoredError](err); ok {
+		return restored(err, e)
+	}
+	if e, ok := errors.AsType[*plan.StaleError](err); ok {
+		return stale(e)
+	}
+	if e, ok := errors.AsType[*plan.ForeignError](err); ok {
+		return foreign(e)
+	}
+	if e, ok := errors.AsType[*plan.MarkedError](err); ok {
+		return marked(e)
 	}
 	if e, ok := errors.AsType[*host.LockedError](err); ok {
 		return &view.Problem{Summary: "A host is locked", Detail: err.Error(), Err: err,
@@ -72,12 +85,15 @@ func explain(err error) error {
 
 // incomplete tells what failed, one error each, and how to go on.
 func incomplete(e *apply.IncompleteError) error {
-	const next = "What was done is recorded. Run \"hardway apply\" again: it goes on from here."
+	next := "What was done is recorded. Run \"hardway apply\" again: it goes on from here."
 	if len(e.Errs) == 0 {
 		return &view.Problem{Summary: "Interrupted", Detail: fmt.Sprintf("%d changes were not started.", e.Skipped), Next: next, Err: e}
 	}
 	var list []error
 	for _, one := range e.Errs {
+		if _, ok := errors.AsType[*apply.RestoredError](one); ok {
+			next = "What was done is recorded. Once the configuration is mended, \"hardway apply\" goes on from here."
+		}
 		list = append(list, explain(one))
 	}
 	detail := ""
@@ -85,21 +101,4 @@ func incomplete(e *apply.IncompleteError) error {
 		detail = fmt.Sprintf("%d changes that depend on what failed were skipped.", e.Skipped)
 	}
 	return errors.Join(append(list, &view.Problem{Summary: "The plan was not carried out in full", Detail: detail, Next: next})...)
-}
-
-// unseen is the error of a plan in which hosts are missing: such a plan is
-// shown, but never called unchanged, and never applied.
-func unseen(p *plan.Plan, next string) error {
-	if len(p.Unknown) == 0 {
-		return nil
-	}
-	var b strings.Builder
-	for _, u := range p.Unknown {
-		fmt.Fprintf(&b, "  %s: %s\n", u.Host, u.Reason)
-	}
-	summary := "A host could not be read"
-	if n := len(p.Unknown); n > 1 {
-		summary = fmt.Sprintf("%d hosts could not be read", n)
-	}
-	return &view.Problem{Summary: summary, Detail: b.String(), Next: next}
 }

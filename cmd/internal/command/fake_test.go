@@ -19,6 +19,8 @@ import (
 	"hardway/provision/health"
 	"hardway/provision/plan"
 	"hardway/provision/resource"
+	"hardway/provision/state"
+	"hardway/provision/state/local"
 )
 
 // fake is a Session whose plans are given beforehand: what is tested here is
@@ -29,6 +31,12 @@ type fake struct {
 	plans   []*plan.Plan
 	planned []provision.PlanOptions
 	applied []*plan.Plan
+	with    []provision.ApplyOptions
+	drift   *plan.Drift
+	drifted []provision.DriftOptions
+	kept    []local.Generation
+	state   state.Public
+	hosts   []config.Host
 	fail    error
 	sick    bool
 	during  func(ctx context.Context) // while applying
@@ -37,7 +45,7 @@ type fake struct {
 }
 
 func (f *fake) Config() *config.Cluster {
-	return &config.Cluster{Name: "lab", Outputs: []config.Output{{Name: "endpoint", Value: cty.StringVal("https://10.0.0.1:6443")}}}
+	return &config.Cluster{Name: "lab", Hosts: f.hosts, Outputs: []config.Output{{Name: "endpoint", Value: cty.StringVal("https://10.0.0.1:6443")}}}
 }
 
 func (f *fake) Plan(_ context.Context, o provision.PlanOptions) (*plan.Plan, error) {
@@ -51,7 +59,7 @@ func (f *fake) Plan(_ context.Context, o provision.PlanOptions) (*plan.Plan, err
 }
 
 func (f *fake) Apply(ctx context.Context, p *plan.Plan, o provision.ApplyOptions) (apply.Result, error) {
-	f.applied = append(f.applied, p)
+	f.applied, f.with = append(f.applied, p), append(f.with, o)
 	if f.during != nil {
 		f.during(ctx)
 	}
@@ -68,11 +76,20 @@ func (f *fake) Verify(_ context.Context, o provision.VerifyOptions) (health.Repo
 	return health.Report{Cluster: "lab", Healthy: !f.sick}, nil
 }
 
+func (f *fake) Drift(_ context.Context, o provision.DriftOptions) (*plan.Drift, error) {
+	f.drifted = append(f.drifted, o)
+	return f.drift, nil
+}
+
+func (f *fake) Generations(context.Context) ([]local.Generation, error) { return f.kept, nil }
+
+func (f *fake) State(context.Context) (state.Public, error) { return f.state, nil }
+
 func (f *fake) Close() error { f.closed++; return nil }
 
 // planOf returns a plan that creates n things; complete unless told otherwise.
 func planOf(n int, complete bool) *plan.Plan {
-	p := &plan.Plan{FormatVersion: plan.FormatVersion, Mode: plan.Normal, Complete: complete}
+	p := &plan.Plan{FormatVersion: plan.FormatVersion, Mode: plan.Normal, Cluster: "lab", Lineage: "4711", Complete: complete}
 	for i := range n {
 		p.Changes = append(p.Changes, plan.Change{Action: plan.Create, Spec: resource.Spec{Swap: &resource.Swap{Off: true}},
 			Addr: addr.Address{Host: addr.Host{Role: addr.Node, Name: "n1"}, Kind: "swap", Name: string(rune('a' + i))}})

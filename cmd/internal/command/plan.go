@@ -16,14 +16,15 @@ func newPlan(a *app) *cobra.Command {
 		Use:   "plan",
 		Short: "Show what apply would change, and what would restart",
 		Long: `Reads every host once, compares it with the configuration, and shows what would
-be created, changed or removed, with unified diffs of files, the fields of
-certificates and a list of what restarts. Nothing is changed anywhere.
+be created, changed or removed: flag by flag, with unified diffs of files and the
+fields of certificates. It says what restarts, in which order and at which risk.
+Nothing is changed anywhere.
 
 A host that does not answer is listed, and makes the exit code 1: what could not
 be seen is never called unchanged.`,
 		Example: `  hardway plan
   hardway plan --out lab.plan && hardway apply lab.plan
-  hardway plan --target='node["n1"]' --verbose
+  hardway plan --target='node["n1"]' --verbose --deep
   hardway plan --detailed-exitcode      # 0 no changes, 1 error, 2 changes`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -56,7 +57,7 @@ be seen is never called unchanged.`,
 					return err
 				}
 			}
-			if err := unseen(p, "Check that the hosts are up and that \"ssh\" reaches them with the same user and key."); err != nil {
+			if err := unseen(p.Unknown, "Check that the hosts are up and that \"ssh\" reaches them with the same user and key."); err != nil {
 				return err
 			}
 			if !p.Changed() && !p.Complete {

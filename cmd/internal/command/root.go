@@ -57,9 +57,9 @@ All *.hcl files of a directory are one cluster.`,
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a), newVerify(a)}},
-		{groupInspect, []*cobra.Command{newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
-		{groupOther, []*cobra.Command{newFmt(a), newVersion(a)}},
+		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
+		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
+		{groupOther, []*cobra.Command{newState(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
 	} {
 		for _, c := range g.commands {
 			c.GroupID = g.id

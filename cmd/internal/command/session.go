@@ -8,11 +8,13 @@ import (
 
 	"hardway/certs"
 	"hardway/provision"
+	"hardway/provision/addr"
 	"hardway/provision/apply"
 	"hardway/provision/config"
 	"hardway/provision/health"
 	"hardway/provision/plan"
 	"hardway/provision/state"
+	"hardway/provision/state/local"
 )
 
 // OpenFunc loads the configuration of a directory. It asks nothing of any
@@ -35,6 +37,8 @@ type Session interface {
 	Config() *config.Cluster
 	Init(context.Context, provision.InitOptions) (provision.InitResult, error)
 	Plan(context.Context, provision.PlanOptions) (*plan.Plan, error)
+	Drift(context.Context, provision.DriftOptions) (*plan.Drift, error)
+	Generations(context.Context) ([]local.Generation, error)
 	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
 	Verify(context.Context, provision.VerifyOptions) (health.Report, error)
 	Render(ctx context.Context, dir string) ([]string, error)
@@ -43,5 +47,11 @@ type Session interface {
 	ProveRenewal(ctx context.Context, p *plan.Plan, within time.Duration) ([]provision.Proof, error)
 	Kubeconfig(ctx context.Context, user string) (certs.Secret, time.Time, error)
 	State(context.Context) (state.Public, error)
+	ForgetResources(context.Context, []addr.Address) ([]addr.Address, error)
+	PullState(context.Context) ([]byte, error)
+	PushState(ctx context.Context, stored []byte, force bool) (state.Public, error)
+	ForceUnlock(ctx context.Context, id string) error
+	RecoveryCandidates(ctx context.Context, onHost func(addr.Host, error)) (provision.Recovery, error)
+	Recover(context.Context, provision.Recovery, provision.RecoverOptions) (provision.Recovered, error)
 	Close() error
 }

@@ -1,10 +1,7 @@
 package view
 
 import (
-	"cmp"
-	"fmt"
-	"maps"
-	"slices"
+	"strconv"
 	"strings"
 
 	"hardway/provision/plan"
@@ -39,12 +36,7 @@ func (t *planText) change(c plan.Change) {
 	}
 }
 
-// note writes a comment line below a change's sentence.
-func (t *planText) note(text string) {
-	t.line("  # %s", wrap(text, t.o.Width-4, "  # "))
-}
-
-func (t *planText) sentence(a plan.Action) string {
+func (t *page) sentence(a plan.Action) string {
 	switch a {
 	case plan.Create:
 		return "will be created"
@@ -72,7 +64,7 @@ func effect(c plan.Change) string {
 		}{
 			{u.Unmask, "unmasks"}, {u.Disable, "disables"}, {u.Enable, "enables"},
 			{u.Start == "start" || u.Start == "start-no-block", "starts"},
-			{u.Start == "restart", "restarts"}, {u.Start == "stop", "stops"},
+			{u.Start == "restart" || u.Start == "restart-no-block", "restarts"}, {u.Start == "stop", "stops"},
 		} {
 			if v.on {
 				verbs = append(verbs, v.verb)
@@ -113,7 +105,7 @@ func unitName(c plan.Change) string {
 // dense reports whether a change is written on one or two lines: what is
 // created or removed as a whole has no before to compare with, and a first plan
 // has hundreds of them. Certificates always show their fields one by one.
-func (t *planText) dense(c plan.Change) bool {
+func (t *page) dense(c plan.Change) bool {
 	if c.Action == plan.NoOp {
 		return true
 	}
@@ -122,16 +114,19 @@ func (t *planText) dense(c plan.Change) bool {
 }
 
 // packed writes the telling attributes of a whole resource next to each other.
-func (t *planText) packed(c plan.Change) {
+func (t *page) packed(c plan.Change) {
 	attrs := c.After
 	if c.Action == plan.Delete || c.Action == plan.Forget {
 		attrs = c.Before
 	}
 	var pieces []string
 	var texts []plan.Value
+	flags := 0
 	for _, name := range attrNames(attrs) {
 		v := attrs[name]
 		switch {
+		case isFlag(name): // of a whole unit nobody reads thirty of them unasked
+			flags++
 		case quiet(name, v):
 		case c.Unit != nil && (name == "enabled" || name == "state"): // the line above says it
 		case v.Block && !v.Sensitive && !v.Unknown:
@@ -142,6 +137,9 @@ func (t *planText) packed(c plan.Change) {
 		default:
 			pieces = append(pieces, Escape(name)+" = "+t.value(v))
 		}
+	}
+	if flags > 0 {
+		pieces = append(pieces, "flags = "+strconv.Itoa(flags))
 	}
 	if len(pieces) > 0 {
 		lines := fill(pieces, "  ", t.o.Width-6, "      ")
@@ -170,124 +168,4 @@ func quiet(name string, v plan.Value) bool {
 		return true
 	}
 	return false
-}
-
-// attributes writes attributes one below the other, aligned; an update shows
-// those that differ and counts the others.
-func (t *planText) attributes(c plan.Change) {
-	type row struct {
-		name          string
-		before, after plan.Value
-		had, has      bool
-	}
-	var rows []row
-	width, hidden := 0, 0
-	for _, name := range attrNames(c.Before, c.After) {
-		r := row{name: Escape(name)}
-		r.before, r.had = c.Before[name]
-		r.after, r.has = c.After[name]
-		if c.Action == plan.Create && !t.o.Verbose && quiet(name, r.after) {
-			continue
-		}
-		whole := c.Action == plan.Delete || c.Action == plan.Forget
-		if r.had && r.has && r.before == r.after && !r.after.Unknown && !whole {
-			if !t.o.Verbose && !identifies(c, name) {
-				hidden++
-				continue
-			}
-		}
-		if whole {
-			r.has = false
-		}
-		rows = append(rows, r)
-		if !r.after.Block && !r.before.Block {
-			width = max(width, columns(r.name))
-		}
-	}
-	for _, r := range rows {
-		name := r.name + strings.Repeat(" ", max(width-columns(r.name), 0))
-		switch {
-		case r.had && r.has && r.before == r.after && !r.after.Unknown:
-			t.line("      %s = %s", name, t.value(r.after))
-		case block(r.before) || block(r.after):
-			t.block(r.name, r.before, r.after, r.had, r.has)
-		case r.had && r.has && r.before.Sensitive && r.after.Sensitive:
-			t.line("    %s %s = (sensitive value)", t.yellow("~"), name)
-		case r.had && r.has:
-			t.line("    %s %s = %s -> %s", t.yellow("~"), name, t.value(r.before), t.value(r.after))
-		case r.has:
-			t.line("    %s %s = %s", t.green("+"), name, t.value(r.after))
-		default:
-			t.line("    %s %s = %s", t.red("-"), name, t.value(r.before))
-		}
-	}
-	if hidden > 0 {
-		t.line("      %s", t.faint("# ("+number(hidden, "unchanged attribute")+" hidden)"))
-	}
-}
-
-// identifies reports whether an attribute is shown although it stays: without
-// them nobody would know which certificate it is that is made anew.
-func identifies(c plan.Change, name string) bool {
-	return c.Addr.Kind == string(resource.KindCertificate) && slices.Contains([]string{"subject", "sans", "issuer", "not_after"}, name)
-}
-
-// block reports whether a value is text of several lines that may be shown.
-func block(v plan.Value) bool { return v.Block && !v.Sensitive && !v.Unknown }
-
-// value writes one value on one line.
-func (t *planText) value(v plan.Value) string {
-	switch {
-	case v.Sensitive:
-		return "(sensitive value)"
-	case v.Unknown:
-		return "(known after apply)"
-	case v.Block:
-		return number(lineCount(v.Text), "line")
-	}
-	return quote(v.Text)
-}
-
-// attrNames lists the names of all maps: what identifies a thing first, what
-// describes it next, texts last, the rest by name in between.
-func attrNames(maps_ ...plan.Attrs) []string {
-	all := map[string]plan.Value{}
-	for _, m := range maps_ {
-		maps.Copy(all, m)
-	}
-	names := slices.Collect(maps.Keys(all))
-	rank := func(name string) int {
-		if all[name].Block {
-			return 1000
-		}
-		if i := slices.Index(attrOrder[:], name); i >= 0 && !all[name].Sensitive {
-			return i
-		}
-		return 500
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b)) })
-	return names
-}
-
-// attrOrder is the order of the well-known attributes.
-var attrOrder = [...]string{
-	"path", "object", "node", "ref", "module", "key", "value", "type",
-	"subject", "common_name", "sans", "dns", "ips", "issuer", "usages", "algorithm", "not_before", "not_after",
-	"version", "arch", "size", "mode", "owner", "group", "enabled", "state",
-}
-
-// lineCount counts lines; a last line without a line feed counts too.
-func lineCount(s string) int {
-	n := strings.Count(s, "\n")
-	if s != "" && !strings.HasSuffix(s, "\n") {
-		n++
-	}
-	return n
-}
-
-// text writes lines below an attribute, each with a sign in front.
-func (t *planText) text(s string, paint func(string) string, sign string) {
-	for line := range strings.Lines(EscapeBlock(s)) {
-		t.line("        %s", paint(fmt.Sprintf("%s%s", sign, strings.TrimRight(line, "\n"))))
-	}
 }

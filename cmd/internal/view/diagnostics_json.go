@@ -20,11 +20,13 @@ type Validation struct {
 
 // Diagnostic is an error or a warning with its place.
 type Diagnostic struct {
-	Severity string   `json:"severity"` // "error" or "warning"
-	Summary  string   `json:"summary"`
-	Detail   string   `json:"detail"`
-	Range    *Range   `json:"range,omitempty"`
-	Snippet  *Snippet `json:"snippet,omitempty"`
+	Severity string `json:"severity"` // "error" or "warning"
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
+	// Address is the resource that it is about.
+	Address string   `json:"address,omitempty"`
+	Range   *Range   `json:"range,omitempty"`
+	Snippet *Snippet `json:"snippet,omitempty"`
 }
 
 // Range is a place in a file; End is behind the last character.

@@ -15,7 +15,7 @@ const diffContext = 3
 
 // block writes a text attribute: a unified diff when there is a before and an
 // after, else the text itself.
-func (t *planText) block(name string, before, after plan.Value, had, has bool) {
+func (t *page) block(name string, before, after plan.Value, had, has bool) {
 	switch {
 	case had && has && block(before) && block(after):
 		t.line("    %s %s:", t.yellow("~"), name)
@@ -37,7 +37,7 @@ func (t *planText) block(name string, before, after plan.Value, had, has bool) {
 
 // diff writes a unified diff. The texts are escaped before they are compared,
 // so that what differs is visible also when it is an invisible character.
-func (t *planText) diff(before, after string) {
+func (t *page) diff(before, after string) {
 	lines, err := unified(EscapeBlock(before), EscapeBlock(after))
 	if err != nil { // the edits come from the very same text
 		t.line("        (%s -> %s)", number(lineCount(before), "line"), number(lineCount(after), "line"))

@@ -25,6 +25,38 @@ func at(h addr.Host, kind resource.Kind, name string) addr.Address {
 func text(s string) plan.Value  { return plan.Value{Text: s} }
 func lined(s string) plan.Value { return plan.Value{Text: s, Block: true} }
 
+// publish gives a plan what every published one has: a format, names, and in
+// each change the resource that its address says.
+func publish(p *plan.Plan) {
+	p.FormatVersion, p.Cluster, p.Lineage = plan.FormatVersion, "lab", "4711"
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.Spec.Kind() != "" {
+			continue
+		}
+		switch resource.Kind(c.Addr.Kind) {
+		case resource.KindAuthority:
+			c.Spec.Authority = &resource.Authority{}
+		case resource.KindDirectory:
+			c.Spec.Directory = &resource.Directory{}
+		case resource.KindFile:
+			c.Spec.File = &resource.File{}
+		case resource.KindBinary:
+			c.Spec.Binary = &resource.Binary{}
+		case resource.KindCertificate:
+			c.Spec.Certificate = &resource.Certificate{}
+		case resource.KindSysctl:
+			c.Spec.Sysctl = &resource.Sysctl{}
+		case resource.KindUnit:
+			c.Spec.Unit = &resource.Unit{}
+		case resource.KindObject:
+			c.Spec.Object = &resource.Object{Manifest: []byte("{}")}
+		case resource.KindNode:
+			c.Spec.Node = &resource.Node{}
+		}
+	}
+}
+
 // creation is a plan as the first one of a cluster is.
 func creation() *plan.Plan {
 	p := &plan.Plan{FormatVersion: plan.FormatVersion, Tool: "0.1.0", Created: start, Mode: plan.Normal, Cluster: "lab", Complete: true}

@@ -16,5 +16,13 @@ func JSON(w io.Writer, v any) error {
 }
 
 // PlanJSON writes the plan as it is published: the document that `plan --json`
-// and `show --json` print, whose format_version changes with its meaning.
-func PlanJSON(w io.Writer, p *plan.Plan) error { return JSON(w, p) }
+// and `show --json` print and `plan --out` saves, one and the same, whose
+// format_version changes with its meaning.
+func PlanJSON(w io.Writer, p *plan.Plan) error {
+	b, err := plan.Encode(p)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}

@@ -109,6 +109,14 @@ func number(n int, singular string) string {
 	return fmt.Sprintf("%d %ss", n, singular)
 }
 
+// conjoined joins clauses: "a", "a, and b", "a, b, and c".
+func conjoined(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + ", and " + parts[len(parts)-1]
+}
+
 // size writes a number of bytes in decimal units, as download pages do.
 func size(n int64) string {
 	switch {
@@ -125,8 +133,8 @@ func size(n int64) string {
 // seconds writes a duration as Terraform does: whole seconds, "1m5s".
 func seconds(d time.Duration) string { return d.Truncate(time.Second).String() }
 
-// brief writes a duration with the precision that a person can use.
-func brief(d time.Duration) string {
+// Brief writes a duration with the precision that a person can use.
+func Brief(d time.Duration) string {
 	switch {
 	case d >= time.Minute:
 		return d.Round(time.Second).String()

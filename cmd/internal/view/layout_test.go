@@ -60,7 +60,7 @@ func TestSizesAndTimes(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{size(0), "0 B"}, {size(999), "999 B"}, {size(1500), "1.5 kB"}, {size(84_000_000), "84.0 MB"}, {size(2_500_000_000), "2.5 GB"},
 		{seconds(9999 * time.Millisecond), "9s"}, {seconds(65 * time.Second), "1m5s"},
-		{brief(1234567), "1ms"}, {brief(1260 * time.Millisecond), "1.3s"}, {brief(61600 * time.Millisecond), "1m2s"},
+		{Brief(1234567), "1ms"}, {Brief(1260 * time.Millisecond), "1.3s"}, {Brief(61600 * time.Millisecond), "1m2s"},
 		{number(1, "host"), "1 host"}, {number(2, "host"), "2 hosts"},
 		{percent(1, 0), ""}, {percent(42_000_000, 84_000_000), "50% of 84.0 MB"},
 	} {

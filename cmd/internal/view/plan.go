@@ -19,16 +19,18 @@ type PlanOptions struct {
 }
 
 // Plan writes a plan as text: a legend of the symbols that occur, the changes
-// host by host, what restarts, what had to be left for later, and the summary.
+// host by host, what restarts and in which order, what is held back or left for
+// later, and the summary.
 func Plan(w io.Writer, p *plan.Plan, o PlanOptions) error {
-	t := &planText{p: p, o: o, palette: o.palette()}
+	t := &planText{page: page{o: o, palette: o.palette()}, p: p}
 	if p.Changed() || t.reads() {
 		t.legend()
 	}
 	t.changes()
-	t.restarts()
+	t.disruption()
+	t.held()
 	t.deferred()
-	t.unknown()
+	t.unknown(p.Unknown)
 	t.warnings()
 	t.summary()
 	_, err := io.WriteString(w, t.b.String())
@@ -37,14 +39,8 @@ func Plan(w io.Writer, p *plan.Plan, o PlanOptions) error {
 
 // planText collects the text of one plan.
 type planText struct {
-	palette
-	b strings.Builder
+	page
 	p *plan.Plan
-	o PlanOptions
-}
-
-func (t *planText) line(format string, args ...any) {
-	t.b.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
 }
 
 func (t *planText) reads() bool {
@@ -65,8 +61,7 @@ var legends = [...]struct {
 }
 
 func (t *planText) legend() {
-	t.line("%s", wrap("hardway compared the configuration with the hosts and made the following plan."+
-		" Resource actions are indicated with the following symbols:", t.o.Width, ""))
+	t.line("%s", wrap(t.opening()+" Resource actions are indicated with the following symbols:", t.o.Width, ""))
 	for _, l := range legends {
 		if slices.ContainsFunc(t.p.Changes, func(c plan.Change) bool { return c.Action == l.action }) {
 			t.line("%s %s", t.symbol(l.action), l.text)
@@ -77,35 +72,21 @@ func (t *planText) legend() {
 	t.line("")
 }
 
-// symbol returns the mark of an action, three columns wide and coloured.
-func (t *planText) symbol(a plan.Action) string {
-	s := a.Symbol()
-	pad := strings.Repeat(" ", max(3-len(s), 0))
-	if a == plan.Replace {
-		return pad + t.red("-") + "/" + t.green("+")
+// opening says what was compared with what.
+func (t *planText) opening() string {
+	switch {
+	case t.p.Mode == plan.Rollback:
+		return fmt.Sprintf("hardway compared generation %d with the hosts and made the following plan to go back to it.", t.p.Generation)
+	case t.p.Retry:
+		return "hardway compared the configuration with the hosts and made the following plan, which tries again what was held back."
 	}
-	return pad + t.action(a)(s)
-}
-
-// action returns the paint of an action.
-func (t *planText) action(a plan.Action) func(string) string {
-	switch a {
-	case plan.Create:
-		return t.green
-	case plan.Update:
-		return t.yellow
-	case plan.Delete, plan.Replace:
-		return t.red
-	case plan.Read:
-		return t.cyan
-	}
-	return t.faint
+	return "hardway compared the configuration with the hosts and made the following plan."
 }
 
 // changes writes the changes by host, the cluster first; within a host they
 // keep the plan's order, which is the order of doing.
 func (t *planText) changes() {
-	for _, h := range planHosts(t.p) {
+	for _, h := range planHosts(t.p.Changes) {
 		var shown []plan.Change
 		for _, c := range t.p.Changes {
 			if c.Addr.Host.Compare(h) == 0 && (c.Action != plan.NoOp || t.o.Verbose) {
@@ -132,9 +113,9 @@ func (t *planText) changes() {
 }
 
 // planHosts lists the hosts of the changes, in order.
-func planHosts(p *plan.Plan) []addr.Host {
+func planHosts(changes []plan.Change) []addr.Host {
 	var hosts []addr.Host
-	for _, c := range p.Changes {
+	for _, c := range changes {
 		hosts = append(hosts, c.Addr.Host)
 	}
 	slices.SortFunc(hosts, addr.Host.Compare)

@@ -2,7 +2,6 @@ package view
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -22,44 +21,63 @@ func planString(t *testing.T, p *plan.Plan, o PlanOptions) string {
 	return b.String()
 }
 
+// planCase is a plan and how a golden file shows it.
+type planCase struct {
+	p *plan.Plan
+	o PlanOptions
+}
+
+func planCases() map[string]planCase {
+	narrow, wide := PlanOptions{Style: Style{Width: 80}}, PlanOptions{Style: Style{Width: 120}}
+	color, verbose := wide, narrow
+	color.Color, verbose.Verbose = true, true
+	wideVerbose := wide
+	wideVerbose.Verbose = true
+	return map[string]planCase{
+		"create-80":         {creation(), narrow},
+		"create-120":        {creation(), wide},
+		"create-verbose":    {creation(), verbose},
+		"mixed-80":          {mixed(), narrow},
+		"mixed-120-color":   {mixed(), color},
+		"mixed-verbose":     {mixed(), wideVerbose},
+		"rolling-80":        {rolling(25), narrow},
+		"rolling-120-color": {rolling(2), color},
+		"rolling-verbose":   {rolling(12), verbose},
+		"rollback-80":       {rolledBack(), narrow},
+		"none":              {&plan.Plan{Mode: plan.Normal, Complete: true}, narrow},
+		"none-destroy":      {&plan.Plan{Mode: plan.Destroy, Complete: true}, narrow},
+		"none-rollback":     {&plan.Plan{Mode: plan.Rollback, Generation: 7, Complete: true}, narrow},
+		"none-blind":        {&plan.Plan{Mode: plan.Normal, Unknown: mixed().Unknown}, narrow},
+		"none-targeted":     {&plan.Plan{Mode: plan.Normal, Complete: true, Targets: []addr.Address{{Host: n1}}}, narrow},
+		"none-held":         {onlyHeld(), narrow},
+	}
+}
+
 func TestPlanGolden(t *testing.T) {
-	destroyed := &plan.Plan{Mode: plan.Destroy, Complete: true}
-	blind := &plan.Plan{Mode: plan.Normal, Unknown: mixed().Unknown}
-	targeted := &plan.Plan{Mode: plan.Normal, Complete: true, Targets: []addr.Address{{Host: n1}}}
-	for name, c := range map[string]struct {
-		p *plan.Plan
-		o PlanOptions
-	}{
-		"create-80":       {creation(), PlanOptions{Style: Style{Width: 80}}},
-		"create-120":      {creation(), PlanOptions{Style: Style{Width: 120}}},
-		"create-verbose":  {creation(), PlanOptions{Style: Style{Width: 80}, Verbose: true}},
-		"mixed-80":        {mixed(), PlanOptions{Style: Style{Width: 80}}},
-		"mixed-120-color": {mixed(), PlanOptions{Style: Style{Width: 120, Color: true}}},
-		"mixed-verbose":   {mixed(), PlanOptions{Style: Style{Width: 120}, Verbose: true}},
-		"none":            {&plan.Plan{Mode: plan.Normal, Complete: true}, PlanOptions{Style: Style{Width: 80}}},
-		"none-destroy":    {destroyed, PlanOptions{Style: Style{Width: 80}}},
-		"none-blind":      {blind, PlanOptions{Style: Style{Width: 80}}},
-		"none-targeted":   {targeted, PlanOptions{Style: Style{Width: 80}}},
-	} {
+	for name, c := range planCases() {
 		t.Run(name, func(t *testing.T) { golden(t, "plan/"+name+".txt", planString(t, c.p, c.o)) })
 	}
 }
 
-// The text is made from what the JSON publishes, so a plan read back from its
-// JSON looks the same.
+// The text is made from what the JSON publishes: a plan read back from its JSON
+// looks the same, every golden file of it.
 func TestPlanTextNeedsOnlyTheJSON(t *testing.T) {
-	for name, p := range map[string]*plan.Plan{"creation": creation(), "mixed": mixed()} {
+	for name, c := range planCases() {
+		publish(c.p)
 		var b bytes.Buffer
-		if err := PlanJSON(&b, p); err != nil {
+		if err := PlanJSON(&b, c.p); err != nil {
 			t.Fatal(err)
 		}
-		var back plan.Plan
-		if err := json.Unmarshal(b.Bytes(), &back); err != nil {
-			t.Fatal(err)
+		back, err := plan.Decode(b.Bytes())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		o := PlanOptions{Style: Style{Width: 80}, Verbose: true}
-		if diff := cmp.Diff(planString(t, p, o), planString(t, &back, o)); diff != "" {
+		if diff := cmp.Diff(planString(t, c.p, c.o), planString(t, back, c.o)); diff != "" {
 			t.Errorf("%s (-plan +from JSON):\n%s", name, diff)
+		}
+		var again bytes.Buffer
+		if err := PlanJSON(&again, back); err != nil || again.String() != b.String() {
+			t.Errorf("%s: encoded again it is another document (%v)", name, err)
 		}
 	}
 }
@@ -68,7 +86,9 @@ func TestPlanTextNeedsOnlyTheJSON(t *testing.T) {
 func TestPlanEscapesWhatHostsSay(t *testing.T) {
 	const evil = "a\x1b[2J\u202eb\r\x00\xff"
 	p := mixed()
+	p.Waves, p.Held = rolling(0).Waves[:1], rolling(0).Held[:1]
 	p.Unknown[0].Reason, p.Deferred[0].Reason, p.Warnings[0].Summary = evil, evil, evil
+	p.Waves[0].Stage, p.Waves[0].Risk, p.Waves[0].Host.Name, p.Held[0].Reason = evil, evil, evil, evil
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		c.Reason, c.Addr.Name = evil, evil

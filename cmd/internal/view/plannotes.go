@@ -6,85 +6,7 @@ import (
 
 	"hardway/provision/addr"
 	"hardway/provision/plan"
-	"hardway/provision/resource"
 )
-
-// restarts lists what is interrupted, by host, with the reason: the question
-// that everybody asks of a plan before saying yes.
-func (t *planText) restarts() {
-	type row struct{ unit, what, why string }
-	any := false
-	for _, h := range planHosts(t.p) {
-		var rows []row
-		width := 0
-		for _, c := range t.p.Changes {
-			if c.Addr.Host.Compare(h) != 0 || c.Action == plan.NoOp {
-				continue
-			}
-			what := interruption(c)
-			if what == "" {
-				continue
-			}
-			r := row{unit: Escape(unitName(c)), what: what, why: Escape(c.Reason)}
-			if c.Addr.Kind != string(resource.KindUnit) {
-				r.unit = Escape(c.Addr.Kind + " " + c.Addr.Name)
-			}
-			rows, width = append(rows, r), max(width, columns(r.unit))
-		}
-		if len(rows) == 0 {
-			continue
-		}
-		if !any {
-			t.line("%s", t.bold("What restarts:"))
-			t.line("")
-			any = true
-		}
-		t.line("  %s", Escape(h.String()))
-		for _, r := range rows {
-			head := fmt.Sprintf("    %s  %s", r.unit+strings.Repeat(" ", width-columns(r.unit)), r.what)
-			if r.why != "" {
-				head += ": " + r.why
-			}
-			t.line("%s", wrapHanging(head, t.o.Width, strings.Repeat(" ", width+6)))
-		}
-	}
-	if any {
-		t.line("")
-	}
-}
-
-// interruption names what a change does to something that already runs.
-func interruption(c plan.Change) string {
-	switch {
-	case c.Action == plan.Delete && c.Disruption == plan.Restart:
-		return "stopped for good"
-	case c.Disruption == plan.Drain:
-		return "drained, then restarted"
-	case c.Disruption == plan.Restart, c.Unit != nil && c.Unit.Start == "restart":
-		return "restarted"
-	case c.Disruption == plan.Reload:
-		return "reloaded"
-	}
-	return ""
-}
-
-// wrapHanging wraps a line whose own leading spaces and inner runs of spaces
-// must stay; only what lies beyond width moves.
-func wrapHanging(line string, width int, indent string) string {
-	if width <= 0 || columns(line) <= width {
-		return line
-	}
-	r := []rune(line)
-	at := width
-	for at > len(indent) && r[at] != ' ' {
-		at--
-	}
-	if at <= len(indent) { // one word wider than the line
-		return line
-	}
-	return strings.TrimRight(string(r[:at]), " ") + "\n" +
-		wrapHanging(indent+strings.TrimLeft(string(r[at:]), " "), width, indent)
-}
 
 func (t *planText) deferred() {
 	if len(t.p.Deferred) == 0 {
@@ -98,36 +20,41 @@ func (t *planText) deferred() {
 	t.line("")
 }
 
-func (t *planText) unknown() {
-	if len(t.p.Unknown) == 0 {
+func (t *page) unknown(list []plan.Unknown) {
+	if len(list) == 0 {
 		return
 	}
 	t.line("%s", t.bold(t.red("Hosts of which nothing is known:")))
 	t.line("")
-	for _, u := range t.p.Unknown {
-		t.line("%s", wrapHanging("  "+Escape(u.Host.String())+": "+Escape(u.Reason), t.o.Width, "    "))
+	for _, u := range list {
+		t.line("%s", wrapHanging("  "+Escape(NamedOnce(u.Host.String()+": "+u.Reason)), t.o.Width, "    "))
 	}
 	t.line("")
 }
 
-func (t *planText) warnings() {
-	warn := func(text string) {
-		t.line("%s %s", t.bold(t.yellow("Warning:")), wrap(text, t.o.Width-9, "  "))
-		t.line("")
+func (t *page) warn(text string) {
+	t.line("%s %s", t.bold(t.yellow("Warning:")), wrap(text, t.o.Width-9, "  "))
+	t.line("")
+}
+
+// warningText is a warning in one sentence.
+func warningText(w plan.Warning) string {
+	if w.Addr == (addr.Address{}) {
+		return Escape(w.Summary)
 	}
+	return Escape(w.Addr.String()) + ": " + Escape(w.Summary)
+}
+
+func (t *planText) warnings() {
 	for _, w := range t.p.Warnings {
-		text := Escape(w.Summary)
-		if w.Addr != (addr.Address{}) {
-			text = Escape(w.Addr.String()) + ": " + text
-		}
-		warn(text)
+		t.warn(warningText(w))
 	}
 	if n := len(t.p.Targets); n > 0 {
 		var list []string
 		for _, a := range t.p.Targets {
 			list = append(list, Escape(a.String()))
 		}
-		warn("Resource targeting is in effect: this plan covers only " + strings.Join(list, ", ") +
+		t.warn("Resource targeting is in effect: this plan covers only " + strings.Join(list, ", ") +
 			" and what that depends on. The result may not be the whole configuration; it is meant for" +
 			" recovering from errors, not for routine use.")
 	}
@@ -137,6 +64,9 @@ func (t *planText) warnings() {
 func (t *planText) summary() {
 	if t.p.Changed() {
 		t.line("%s %s", t.bold("Plan:"), Counts(t.p.Counts()))
+		if n := restartCounts(t.p); n != "" {
+			t.line("%s %s", t.bold("Restarts:"), n)
+		}
 		if !t.p.Complete {
 			t.line("")
 			t.line("%s", wrap("This plan is not the whole way: "+t.open()+".", t.o.Width, ""))
@@ -153,11 +83,16 @@ func (t *planText) summary() {
 // found where nothing could be seen is never "no changes".
 func (t *planText) unchanged() (head, detail string) {
 	switch {
+	case len(t.p.Held) > 0 && len(t.p.Unknown)+len(t.p.Deferred) == 0: // all was seen
+		return "Nothing to change, because the rest is held back.", upperFirst(t.open()) + "."
 	case !t.p.Complete:
 		return "Nothing to change in what could be seen, but that is not everything.", upperFirst(t.open()) + "."
 	case len(t.p.Targets) > 0:
 		return "No changes. The targeted resources match the configuration.",
 			"hardway compared the targeted resources with the hosts and found no differences."
+	case t.p.Mode == plan.Rollback:
+		return fmt.Sprintf("No changes. Your cluster is what it was in generation %d.", t.p.Generation),
+			"hardway compared that generation with every host and found no differences, so nothing needs to be done."
 	case t.p.Mode == plan.Destroy:
 		return "No changes. No objects need to be destroyed.", "Nothing that hardway made is left on the hosts."
 	}
@@ -176,10 +111,17 @@ func (t *planText) open() string {
 	} else if n > 1 {
 		parts = append(parts, number(n, "resource")+" are decided in a later step")
 	}
+	if n := len(t.p.Held); HoldsAll(t.p.Held) {
+		parts = append(parts, "everything that the configuration changed is held back")
+	} else if n == 1 {
+		parts = append(parts, "1 change is held back")
+	} else if n > 1 {
+		parts = append(parts, number(n, "change")+" are held back")
+	}
 	if len(parts) == 0 {
 		return "what follows is decided after it is applied"
 	}
-	return strings.Join(parts, ", and ")
+	return conjoined(parts)
 }
 
 // Counts writes the numbers of a plan: "1 to add, 2 to change, 0 to destroy."

@@ -49,9 +49,9 @@ func Split(err error) []error {
 func problemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
-		return p
+		return &Problem{Summary: linesNamedOnce(p.Summary), Detail: linesNamedOnce(p.Detail), Next: p.Next, Err: p.Err}
 	}
-	summary, detail, _ := strings.Cut(err.Error(), "\n")
+	summary, detail, _ := strings.Cut(linesNamedOnce(err.Error()), "\n")
 	return &Problem{Summary: upperFirst(summary), Detail: detail, Err: err}
 }
 

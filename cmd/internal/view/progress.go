@@ -48,6 +48,7 @@ type running struct {
 	since       time.Time
 	said        time.Duration // when it was last mentioned, from since
 	gate        string        // what it waits for
+	restoring   bool          // what was there before is being put back
 	done, total int64         // bytes of its upload
 }
 
@@ -108,7 +109,10 @@ func (t *tracker) note(e apply.Event) *running {
 		r.done, r.total = e.Done, e.Total
 	case apply.Waiting:
 		r.gate = e.Message
-	case apply.Done, apply.Failed, apply.Skipped:
+	case apply.Restoring:
+		r.restoring, r.gate = true, ""
+		t.running[e.Addr] = r
+	case apply.Done, apply.Failed, apply.Skipped, apply.Restored, apply.NotRestored:
 		delete(t.running, e.Addr)
 	}
 	return r

@@ -75,6 +75,12 @@ func (b *Bars) Event(e apply.Event) {
 		b.skipped[e.Message]++
 	case apply.Failed:
 		b.above(r, b.red(eventText(e, r)))
+	case apply.Restoring:
+		b.above(r, b.yellow(eventText(e, r)))
+	case apply.Restored:
+		b.above(r, b.green(eventText(e, r)))
+	case apply.NotRestored:
+		b.above(r, b.red(eventText(e, r)))
 	case apply.Done:
 		if e.Elapsed >= longStep {
 			b.above(r, eventText(e, r))
@@ -150,6 +156,8 @@ func (h *hostBar) text() string {
 	}
 	text := Escape(r.addr.Kind + " " + r.addr.Name)
 	switch {
+	case r.restoring:
+		text = "putting back " + text
 	case r.gate != "":
 		text = "waiting for " + Escape(r.gate)
 	case r.total > 0:

@@ -11,10 +11,13 @@ import (
 	"hardway/provision/plan"
 )
 
-// EventLog writes an apply as JSON lines with the message types of Terraform's
-// machine-readable UI, so that tools which read the one read the other:
-// version, planned_change, change_summary, apply_start, apply_progress,
-// apply_complete, apply_errored, diagnostic, outputs. It is a Progress.
+// EventLog writes an apply as JSON lines with the message types and fields of
+// Terraform's machine-readable UI (developer.hashicorp.com/terraform/internals/machine-readable-ui),
+// so that tools which read the one read the other: version, refresh_start,
+// refresh_complete, planned_change, deferred_change, change_summary,
+// apply_start, apply_progress, apply_complete, apply_errored, diagnostic,
+// outputs. Beside them stand our own in the same manner: refresh_errored,
+// apply_skipped, restore_start, restore_complete, restore_errored. It is a Progress.
 type EventLog struct {
 	enc *json.Encoder
 	now func() time.Time
@@ -31,9 +34,7 @@ func NewEventLog(w io.Writer, version string, now func() time.Time) *EventLog {
 	enc.SetEscapeHTML(false)
 	l := &EventLog{enc: enc, now: now}
 	l.t = track(func(r *running, elapsed time.Duration) {
-		h := hookOf(r)
-		h.Elapsed = elapsed.Seconds()
-		l.message("info", r.addr.String()+": "+stillText(r, elapsed), "apply_progress", "hook", h)
+		l.message("info", r.addr.String()+": "+stillText(r, elapsed), "apply_progress", "hook", hookOf(r).took(elapsed))
 	})
 	l.locked(func() {
 		l.write("info", "hardway "+version, "version", map[string]any{"hardway": version, "ui": UIVersion})
@@ -41,52 +42,8 @@ func NewEventLog(w io.Writer, version string, now func() time.Time) *EventLog {
 	return l
 }
 
-// resourceJSON names a resource as Terraform's messages do.
-type resourceJSON struct {
-	Addr string `json:"addr"`
-	Host string `json:"host"`
-	Type string `json:"resource_type"`
-	Name string `json:"resource_name"`
-}
-
-func resourceOf(a addr.Address) resourceJSON {
-	return resourceJSON{Addr: a.String(), Host: a.Host.String(), Type: a.Kind, Name: a.Name}
-}
-
-// hookJSON is the body of the apply_ messages. Bytes are those of an upload.
-type hookJSON struct {
-	Resource   resourceJSON `json:"resource"`
-	Action     plan.Action  `json:"action"`
-	Elapsed    float64      `json:"elapsed_seconds,omitempty"`
-	WaitingFor string       `json:"waiting_for,omitempty"`
-	Bytes      int64        `json:"bytes,omitempty"`
-	TotalBytes int64        `json:"total_bytes,omitempty"`
-	Error      string       `json:"error,omitempty"`
-	Skipped    string       `json:"skipped,omitempty"`
-}
-
-func hookOf(r *running) hookJSON {
-	return hookJSON{Resource: resourceOf(r.addr), Action: r.action, WaitingFor: r.gate, Bytes: r.done, TotalBytes: r.total}
-}
-
-// Plan writes a planned_change for each change and the change_summary.
-func (l *EventLog) Plan(p *plan.Plan) {
-	l.locked(func() {
-		for _, c := range p.Changes {
-			if c.Action == plan.NoOp {
-				continue
-			}
-			l.message("info", c.Addr.String()+": Plan to "+string(c.Action), "planned_change", "change", struct {
-				Resource resourceJSON `json:"resource"`
-				Action   plan.Action  `json:"action"`
-				Reason   string       `json:"reason,omitempty"`
-			}{resourceOf(c.Addr), c.Action, c.Reason})
-		}
-		l.summary("Plan: "+Counts(p.Counts()), "plan", p.Counts())
-	})
-}
-
-// Event writes what happened to one change.
+// Event writes what happened to one change. As with Terraform, all of them have
+// the level info: what is wrong comes as a diagnostic at the end.
 func (l *EventLog) Event(e apply.Event) {
 	l.locked(func() {
 		r := l.t.note(e)
@@ -96,35 +53,62 @@ func (l *EventLog) Event(e apply.Event) {
 		case apply.Started:
 			l.message("info", text, "apply_start", "hook", h)
 		case apply.Waiting:
-			l.message("info", text, "apply_progress", "hook", h)
+			l.message("info", text, "apply_progress", "hook", h.took(time.Since(r.since)))
 		case apply.Done:
-			h.Elapsed = e.Elapsed.Seconds()
-			l.message("info", text, "apply_complete", "hook", h)
+			l.message("info", text, "apply_complete", "hook", h.took(e.Elapsed))
 		case apply.Failed:
-			h.Elapsed, h.Error = e.Elapsed.Seconds(), e.Err
-			l.message("error", text, "apply_errored", "hook", h)
+			h.Error = withoutAddress(e.Err, e.Addr)
+			l.message("info", text, "apply_errored", "hook", h.took(e.Elapsed))
 		case apply.Skipped:
-			h.Skipped = e.Message
-			l.message("warn", text, "apply_errored", "hook", h)
+			h.Reason = e.Message
+			l.message("info", text, "apply_skipped", "hook", h)
+		case apply.Restoring:
+			h.Reason = withoutAddress(e.Message, e.Addr)
+			l.message("info", text, "restore_start", "hook", h)
+		case apply.Restored:
+			l.message("info", text, "restore_complete", "hook", h.took(e.Elapsed))
+		case apply.NotRestored:
+			h.Error = withoutAddress(e.Err, e.Addr)
+			l.message("info", text, "restore_errored", "hook", h.took(e.Elapsed))
+		}
+	})
+}
+
+// Reading writes that the hosts are being read.
+func (l *EventLog) Reading(hosts []addr.Host) {
+	l.locked(func() {
+		for _, h := range hosts {
+			l.message("info", h.String()+": Refreshing state...", "refresh_start", "hook", hookJSON{Resource: resourceOf(addr.Address{Host: h})})
+		}
+	})
+}
+
+// Read writes which of the hosts were read, and which could not be.
+func (l *EventLog) Read(hosts []addr.Host, p *plan.Plan) {
+	why := map[addr.Host]string{}
+	for _, u := range p.Unknown {
+		why[u.Host] = withoutAddress(u.Reason, addr.Address{Host: u.Host})
+	}
+	l.locked(func() {
+		for _, h := range hosts {
+			hook := hookJSON{Resource: resourceOf(addr.Address{Host: h}), Error: why[h]}
+			if hook.Error != "" {
+				l.message("info", h.String()+": Refresh errored: "+hook.Error, "refresh_errored", "hook", hook)
+				continue
+			}
+			l.message("info", h.String()+": Refresh complete", "refresh_complete", "hook", hook)
 		}
 	})
 }
 
 // Result writes the change_summary of what was really done.
-func (l *EventLog) Result(r apply.Result, mode plan.Mode) {
-	text, _ := appliedText(r, mode)
-	l.locked(func() { l.summary(text, string(mode), r.Counts) })
-}
-
-// summary uses Terraform's names: what a plan calls destroy is "remove" there.
-func (l *EventLog) summary(text, operation string, c plan.Counts) {
-	l.message("info", text, "change_summary", "changes", struct {
-		Add       int    `json:"add"`
-		Change    int    `json:"change"`
-		Remove    int    `json:"remove"`
-		Forget    int    `json:"forget"`
-		Operation string `json:"operation"`
-	}{c.Add, c.Change, c.Destroy, c.Forget, operation})
+func (l *EventLog) Result(r Applied) {
+	text, _ := r.text()
+	operation := string(plan.Normal) // Terraform knows plan, apply and destroy
+	if r.Mode == plan.Destroy {
+		operation = string(plan.Destroy)
+	}
+	l.locked(func() { l.summary(text, operation, r.Counts) })
 }
 
 // Diagnostics writes errors and warnings.

@@ -70,17 +70,31 @@ func eventText(e apply.Event, r *running) string {
 	case apply.Done:
 		return w.done + after
 	case apply.Failed:
-		first, _, _ := strings.Cut(e.Err, "\n")
-		return w.failed + after + ": " + Escape(first)
+		return w.failed + after + ": " + Escape(failure(e.Err, e))
+	case apply.Restoring:
+		return "Putting back what was there before, because: " + Escape(failure(e.Message, e))
+	case apply.Restored:
+		return "What was there before is back" + after
+	case apply.NotRestored:
+		return "Putting back failed" + after + ": " + Escape(failure(e.Err, e))
 	case apply.Skipped:
 		return "Skipped: " + Escape(e.Message)
 	}
 	return ""
 }
 
+// failure is the first line of an error; the address stands before it already.
+func failure(text string, e apply.Event) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return withoutAddress(first, e.Addr)
+}
+
 func stillText(r *running, elapsed time.Duration) string {
 	text := wordsOf(r.action).still
-	if r.gate != "" {
+	switch {
+	case r.restoring:
+		text = "Still putting back what was there before..."
+	case r.gate != "":
 		text = "Still waiting for " + Escape(r.gate) + "..."
 	}
 	text += " [" + seconds(elapsed) + " elapsed"
@@ -107,34 +121,61 @@ func (s skips) flush(w io.Writer) {
 	clear(s)
 }
 
-// Applied writes the last line of an apply or a destruction, and where the
-// time went.
-func Applied(w io.Writer, r apply.Result, mode plan.Mode, s Style) error {
+// Applied is what came of an apply, a destruction or a rollback.
+type Applied struct {
+	apply.Result
+	Mode plan.Mode
+	// Unseen counts the hosts that could not be read and were left out, Held what
+	// is held back, Undecided what no further step could decide.
+	Unseen, Held, Undecided int
+}
+
+// Write writes the last line, and where the time went.
+func (r Applied) Write(w io.Writer, s Style) error {
 	c := s.palette()
-	head, ok := appliedText(r, mode)
+	head, ok := r.text()
 	paint := c.green
 	if !ok {
 		paint = c.red
 	}
-	took := "Took " + brief(r.Elapsed)
+	took := "Took " + Brief(r.Elapsed)
 	if r.Bytes > 0 {
-		took += fmt.Sprintf(", %s of it copying %s to hosts", brief(r.Copying), size(r.Bytes))
+		took += fmt.Sprintf(", %s of it copying %s to hosts", Brief(r.Copying), size(r.Bytes))
 	}
 	_, err := fmt.Fprintf(w, "%s\n%s\n", c.bold(paint(head)), c.faint(took+"."))
 	return err
 }
 
-// appliedText is the headline of a result, and whether everything was done.
-func appliedText(r apply.Result, mode plan.Mode) (string, bool) {
+// text is the headline, and whether everything was done.
+func (r Applied) text() (string, bool) {
 	name, numbers := "Apply", fmt.Sprintf("%d added, %d changed, %d destroyed", r.Counts.Add, r.Counts.Change, r.Counts.Destroy)
-	if mode == plan.Destroy {
+	switch r.Mode {
+	case plan.Destroy:
 		name, numbers = "Destroy", fmt.Sprintf("%d destroyed", r.Counts.Destroy)
+	case plan.Rollback:
+		name = "Rollback"
 	}
 	if r.Counts.Forget > 0 {
 		numbers += fmt.Sprintf(", %d forgotten", r.Counts.Forget)
 	}
+	var open []string
 	if r.Failed > 0 || r.Skipped > 0 {
-		return fmt.Sprintf("%s incomplete. Resources: %s; %d failed, %d skipped.", name, numbers, r.Failed, r.Skipped), false
+		open = append(open, fmt.Sprintf("%d failed, %d skipped", r.Failed, r.Skipped))
+	}
+	if r.Restored > 0 {
+		open = append(open, number(r.Restored, "unit")+" put back")
+	}
+	if r.Unseen > 0 {
+		open = append(open, number(r.Unseen, "host")+" left out")
+	}
+	if r.Held > 0 {
+		open = append(open, number(r.Held, "change")+" held back")
+	}
+	if r.Undecided > 0 {
+		open = append(open, number(r.Undecided, "resource")+" undecided")
+	}
+	if len(open) > 0 {
+		return fmt.Sprintf("%s incomplete. Resources: %s; %s.", name, numbers, strings.Join(open, ", ")), false
 	}
 	return name + " complete! Resources: " + numbers + ".", true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vbauerster/mpb/v8"
 
+	"hardway/provision/addr"
 	"hardway/provision/apply"
 	"hardway/provision/plan"
 	"hardway/provision/resource"
@@ -37,7 +38,11 @@ func play(p Progress) {
 	send(apply.Event{Phase: apply.Started, Addr: kubelet, Action: plan.Update})
 	send(apply.Event{Phase: apply.Waiting, Addr: kubelet, Action: plan.Update, Message: "kubelet /healthz"})
 	time.Sleep(21 * time.Second)
-	send(apply.Event{Phase: apply.Failed, Addr: kubelet, Action: plan.Update, Elapsed: 21 * time.Second, Err: "gate kubelet /healthz: not reached\nlast: \x1b[31mrefused"})
+	send(apply.Event{Phase: apply.Restoring, Addr: kubelet, Action: plan.Update, Message: kubelet.String() + ": /healthz does not answer"})
+	time.Sleep(15 * time.Second)
+	send(apply.Event{Phase: apply.Restored, Addr: kubelet, Action: plan.Update, Elapsed: 36 * time.Second})
+	send(apply.Event{Phase: apply.NotRestored, Addr: proxy, Action: plan.Delete, Elapsed: time.Second, Err: "the disk is full"})
+	send(apply.Event{Phase: apply.Failed, Addr: kubelet, Action: plan.Update, Elapsed: 36 * time.Second, Err: kubelet.String() + ": gate kubelet /healthz: not reached\nlast: \x1b[31mrefused"})
 	send(apply.Event{Phase: apply.Skipped, Addr: proxy, Action: plan.Delete, Message: `node["n1"].unit["kubelet"] failed`})
 	send(apply.Event{Phase: apply.Finished})
 }
@@ -56,9 +61,14 @@ func TestEventLogGolden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
 		l := NewEventLog(&b, "0.1.0", time.Now)
-		l.Plan(mixed())
+		hosts := []addr.Host{m1, n1, n2}
+		l.Reading(hosts)
+		held := mixed()
+		held.Held = onlyHeld().Held
+		l.Read(hosts, held)
+		l.Plan(held)
 		play(l)
-		l.Result(apply.Result{Counts: plan.Counts{Add: 2}, Failed: 1, Skipped: 1}, plan.Normal)
+		l.Result(Applied{Result: apply.Result{Counts: plan.Counts{Add: 2}, Failed: 1, Skipped: 1, Restored: 1}, Mode: plan.Normal, Unseen: 1})
 		l.Diagnostics([]Diagnostic{{Severity: "error", Summary: "Apply incomplete", Detail: "Run apply again."}})
 		l.Close()
 		golden(t, "progress/events.jsonl", b.String())
@@ -90,6 +100,9 @@ func TestBars(t *testing.T) {
 		{Phase: apply.Started, Addr: kubelet, Action: plan.Create},
 		{Phase: apply.Done, Addr: kubelet, Action: plan.Create, Elapsed: 5 * time.Second},
 		{Phase: apply.Started, Addr: proxy, Action: plan.Create},
+		{Phase: apply.Restoring, Addr: proxy, Action: plan.Create, Message: "not healthy"},
+		{Phase: apply.Restored, Addr: proxy, Action: plan.Create, Elapsed: 2 * time.Second},
+		{Phase: apply.NotRestored, Addr: proxy, Action: plan.Create, Err: "the disk is full"},
 		{Phase: apply.Failed, Addr: proxy, Action: plan.Create, Elapsed: time.Second, Err: "exit status 1"},
 		{Phase: apply.Skipped, Addr: at(m1, resource.KindUnit, "etcd"), Message: "something failed"},
 		{Phase: apply.Finished},
@@ -103,6 +116,9 @@ func TestBars(t *testing.T) {
 		`node["n1"].unit["kubelet"]: Creation complete after 5s`,
 		`node["n1"].unit["kube-proxy"]: Creation failed after 1s: exit status 1`,
 		"Skipped 1 change: something failed",
+		`node["n1"].unit["kube-proxy"]: Putting back what was there before, because: not healthy`,
+		`node["n1"].unit["kube-proxy"]: What was there before is back after 2s`,
+		`node["n1"].unit["kube-proxy"]: Putting back failed: the disk is full`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
@@ -136,6 +152,7 @@ func TestHostBarText(t *testing.T) {
 		"nothing": {nil, ""},
 		"upload":  {&running{addr: at(n1, resource.KindBinary, "kubelet"), since: time.Now(), done: 21e6, total: 84e6}, "binary kubelet 25% of 84.0 MB"},
 		"gate":    {&running{addr: at(n1, resource.KindUnit, "kubelet"), since: time.Now(), gate: "kubelet /healthz"}, "waiting for kubelet /healthz"},
+		"restore": {&running{addr: at(n1, resource.KindUnit, "kubelet"), since: time.Now(), restoring: true, gate: "x"}, "putting back unit kubelet"},
 		"slow":    {&running{addr: at(n1, resource.KindUnit, "kubelet"), since: time.Now().Add(-7500 * time.Millisecond)}, "unit kubelet 7s"},
 	} {
 		h.show(c.r)
@@ -157,15 +174,32 @@ func TestApplied(t *testing.T) {
 			"Destroy complete! Resources: 7 destroyed, 2 forgotten.\nTook 2s.\n"},
 		"failed": {apply.Result{Counts: plan.Counts{Add: 1}, Failed: 1, Skipped: 2, Elapsed: time.Second}, plan.Normal,
 			"Apply incomplete. Resources: 1 added, 0 changed, 0 destroyed; 1 failed, 2 skipped.\nTook 1s.\n"},
+		"rollback": {apply.Result{Counts: plan.Counts{Change: 2}, Elapsed: time.Second}, plan.Rollback,
+			"Rollback complete! Resources: 0 added, 2 changed, 0 destroyed.\nTook 1s.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Applied(&b, c.r, c.mode, Style{}); err != nil {
+			if err := (Applied{Result: c.r, Mode: c.mode}).Write(&b, Style{}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, b.String()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What was not all of it is never called complete.
+func TestAppliedInPart(t *testing.T) {
+	for want, r := range map[string]Applied{
+		"1 failed, 0 skipped, 1 unit put back.": {Result: apply.Result{Failed: 1, Restored: 1}},
+		"2 hosts left out.":                     {Unseen: 2},
+		"1 change held back.":                   {Held: 1},
+		"3 resources undecided.":                {Undecided: 3},
+		"1 host left out, 1 change held back.":  {Unseen: 1, Held: 1},
+	} {
+		if text, ok := r.text(); ok || text != "Apply incomplete. Resources: 0 added, 0 changed, 0 destroyed; "+want {
+			t.Errorf("%v %q, want %q", ok, text, want)
+		}
 	}
 }

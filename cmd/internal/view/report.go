@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"hardway/provision/addr"
 	"hardway/provision/health"
 )
 
@@ -13,8 +14,8 @@ import (
 func Report(w io.Writer, r health.Report, s Style) error {
 	c := s.palette()
 	var b strings.Builder
-	if len(r.Checks) > 0 {
-		b.WriteString(checks(r.Checks, c, s.table()) + "\n")
+	if rows := answered(r.Checks); len(rows) > 0 {
+		b.WriteString(checks(rows, c, s.table()) + "\n")
 	}
 	if len(r.ComponentStatuses) > 0 {
 		b.WriteString(c.bold("kubectl get componentstatuses") + "\n" + componentStatuses(r.ComponentStatuses, c, s.table()))
@@ -26,6 +27,34 @@ func Report(w io.Writer, r health.Report, s Style) error {
 	b.WriteString(verdict(r, c, s.Width))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// answered leaves out, of the checks of one host that could not be asked for the
+// same reason, all but the first: a host without a connection has a dozen of
+// them, and one thing to mend.
+func answered(list []health.Check) []health.Check {
+	type silence struct {
+		host    addr.Host
+		message string
+	}
+	first := map[silence]int{}
+	more := map[int]int{}
+	var out []health.Check
+	for _, k := range list {
+		if k.Status == health.Unknown && !k.Host.IsCluster() {
+			s := silence{k.Host, k.Message}
+			if i, seen := first[s]; seen {
+				more[i]++
+				continue
+			}
+			first[s] = len(out)
+		}
+		out = append(out, k)
+	}
+	for i, n := range more {
+		out[i].Message += fmt.Sprintf(" (and %s)", number(n, "more check"))
+	}
+	return out
 }
 
 // ReportJSON writes the report as it is published.
@@ -43,7 +72,7 @@ func checks(list []health.Check, c palette, width int) string {
 		rows[i] = []cell{
 			{text: host}, {text: Escape(k.Component)}, {text: Escape(k.Name)},
 			{text: Escape(string(k.Status)), paint: statusPaint(k.Status, c)},
-			{text: brief(k.Elapsed)}, {text: Escape(k.Message)},
+			{text: Brief(k.Elapsed)}, {text: Escape(k.Message)},
 		}
 	}
 	return table([]string{"HOST", "COMPONENT", "CHECK", "STATUS", "TIME", "MESSAGE"}, rows, width)
@@ -101,6 +130,8 @@ func verdict(r health.Report, c palette, width int) string {
 	counts := map[health.Status]int{}
 	for _, k := range r.Checks {
 		counts[k.Status]++
+	}
+	for _, k := range answered(r.Checks) {
 		if k.Status != health.Unhealthy && k.Status != health.Unknown {
 			continue
 		}
@@ -115,7 +146,7 @@ func verdict(r health.Report, c palette, width int) string {
 		name = "Cluster " + quote(r.Cluster)
 	}
 	if r.Healthy {
-		text := fmt.Sprintf("%s is healthy: %s passed in %s", name, number(counts[health.Healthy], "check"), brief(r.Elapsed))
+		text := fmt.Sprintf("%s is healthy: %s passed in %s", name, number(counts[health.Healthy], "check"), Brief(r.Elapsed))
 		if n := counts[health.Skipped]; n > 0 {
 			text += fmt.Sprintf(", %d skipped", n)
 		}

@@ -36,10 +36,16 @@ func report(healthy bool) health.Report {
 }
 
 func TestReportGolden(t *testing.T) {
+	silent := report(true) // a host without a connection: every check of it says the same
+	silent.Healthy = false
+	for _, name := range []string{"reachable", "containerd", "kubelet /healthz", "kube-proxy /healthz"} {
+		silent.Checks = append(silent.Checks, health.Check{Host: n2, Component: "host", Name: name, Status: health.Unknown, Message: "unreachable: dial tcp 10.0.0.3:22: no route to host"})
+	}
 	for name, c := range map[string]struct {
 		r health.Report
 		s Style
 	}{
+		"silent-120":          {silent, Style{Width: 120}},
 		"healthy-80":          {report(true), Style{Width: 80}},
 		"unhealthy-80":        {report(false), Style{Width: 80}},
 		"unhealthy-120-color": {report(false), Style{Width: 120, Color: true}},

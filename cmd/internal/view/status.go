@@ -37,6 +37,13 @@ func (s *Status) Set(format string, args ...any) {
 	fmt.Fprintf(s.w, "\r%s\x1b[K", cut(Escape(fmt.Sprintf(format, args...)), s.width-1))
 }
 
+// Echoed takes the "^C" off a terminal that it has just shown where the cursor
+// stood. Bars are drawn over themselves from the column of the cursor on, so
+// with the cursor two columns to the right, two characters of a bar would stay.
+func Echoed(terminal io.Writer) {
+	_, _ = io.WriteString(terminal, "\r\x1b[K") // nobody left to tell
+}
+
 // Clear removes the line, so that something else can be written.
 func (s *Status) Clear() {
 	s.mu.Lock()

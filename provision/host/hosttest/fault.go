@@ -36,6 +36,13 @@ func (m *Machine) FailAt(n int, mode Mode, err error) {
 	m.faults = append(m.faults, fault{n: m.ops + n, mode: mode, err: err})
 }
 
+// ClearFaults drops the faults that were not reached.
+func (m *Machine) ClearFaults() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.faults = nil
+}
+
 // Ops returns how many operations were begun on the machine, observations included.
 func (m *Machine) Ops() int {
 	m.mu.Lock()

@@ -141,6 +141,10 @@ func (ch *channel) watch(ctx context.Context, id uint64, sent *atomic.Bool, over
 	}
 }
 
+// frameEnd tells the loop that all of a frame arrived: a connection that is cut
+// inside one looks, to the host, like a short frame.
+const frameEnd = "E\n"
+
 // send writes the frame and its standard input.
 func (ch *channel) send(head []byte, r request) error {
 	ch.frames.Lock()
@@ -150,10 +154,14 @@ func (ch *channel) send(head []byte, r request) error {
 		if err != nil {
 			return contentError{fmt.Errorf("reading what is to be sent: %w", err)}
 		}
-		_, err = ch.in.Write(append(head, body...))
+		_, err = ch.in.Write(append(append(head, body...), frameEnd...))
 		return err
 	}
-	if _, err := ch.in.Write(head); err != nil || r.size == 0 {
+	if r.size == 0 {
+		_, err := ch.in.Write(append(head, frameEnd...))
+		return err
+	}
+	if _, err := ch.in.Write(head); err != nil {
 		return err
 	}
 	source := &sourceReader{Reader: io.LimitReader(r.stdin, r.size)}
@@ -163,6 +171,8 @@ func (ch *channel) send(head []byte, r request) error {
 		return contentError{fmt.Errorf("reading what is to be sent: %w", source.err)}
 	case err == nil && n < r.size:
 		return contentError{fmt.Errorf("what is to be sent ended after %d of %d bytes", n, r.size)}
+	case err == nil:
+		_, err = io.WriteString(ch.in, frameEnd)
 	}
 	return err
 }

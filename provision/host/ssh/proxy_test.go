@@ -141,6 +141,8 @@ func (p *proxy) relay(d direction, from, to net.Conn) {
 
 func (p *proxy) cut() {
 	p.gone.Store(true)
+	p.when = time.Now()
+	close(p.fired)
 	for _, c := range p.conns {
 		switch c := c.(*net.TCPConn); p.at.mode {
 		case cutFIN:
@@ -151,8 +153,6 @@ func (p *proxy) cut() {
 		case cutHole:
 		}
 	}
-	p.when = time.Now()
-	close(p.fired)
 }
 
 // wire follows the packets of one direction. Their lengths can be read from

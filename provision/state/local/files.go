@@ -27,14 +27,19 @@ const (
 	historyDir = ".hardway/snapshots"
 	// historyLength is how many snapshots are kept there.
 	historyLength = 10
+	// serialDigits is how many digits the serial has in their names, so that they
+	// sort.
+	serialDigits = 20
 
 	fileMode = 0o600
 	dirMode  = 0o700
 )
 
-// files is what was read: bytes of the two files, nil for one that is absent.
+// files is what was read: bytes of the two files, nil for one that is absent,
+// and the kept snapshots that there were then, the newest first.
 type files struct {
 	snapshot, journal []byte
+	kept              []string
 }
 
 // read reads snapshot and journal as they belong together. A writer replaces
@@ -50,6 +55,7 @@ func (s *Store) read(ctx context.Context) (files, error) {
 		if f.journal, err = readFile(s.path + journalSuffix); err != nil {
 			return files{}, fmt.Errorf("reading the state's journal: %w", err)
 		}
+		f.kept = s.history()
 		again, err := readFile(s.path)
 		if err != nil {
 			return files{}, fmt.Errorf("reading the state: %w", err)
@@ -67,7 +73,7 @@ func (s *Store) read(ctx context.Context) (files, error) {
 		return f, nil
 	}
 	if trace := s.trace(f); trace != "" {
-		return f, &state.MissingError{Path: s.path, Trace: trace, Recover: s.restoreCommand()}
+		return f, &state.MissingError{Path: s.path, Trace: trace, Recover: state.Recover}
 	}
 	return f, fmt.Errorf("%s: %w", s.path, state.ErrNotInitialised)
 }
@@ -95,14 +101,14 @@ func (s *Store) trace(f files) string {
 	if b, err := readFile(s.path + backupSuffix); b != nil && err == nil {
 		return s.path + backupSuffix
 	}
-	if h := s.history(); len(h) > 0 {
-		return h[0]
+	if len(f.kept) > 0 {
+		return f.kept[0]
 	}
 	return ""
 }
 
 // decode turns the two files into a state, and completes errors with the path
-// and the way out.
+// and the way out. It does not look at the kept snapshots.
 func (s *Store) decode(f files) (state.Snapshot, state.Recovery, error) {
 	snap, err := state.Decode(f.snapshot)
 	if err != nil {
@@ -171,7 +177,7 @@ func (s *Store) keep(snap state.Snapshot, data []byte) error {
 }
 
 func (s *Store) historyPath(snap state.Snapshot) string {
-	return filepath.Join(filepath.Dir(s.path), historyDir, fmt.Sprintf("%s.%020d", filepath.Base(s.path), snap.Serial))
+	return filepath.Join(filepath.Dir(s.path), historyDir, fmt.Sprintf("%s.%0*d", filepath.Base(s.path), serialDigits, snap.Serial))
 }
 
 // history lists the kept snapshots, the newest first.
@@ -184,7 +190,7 @@ func (s *Store) history() []string {
 	var out []string
 	for _, e := range entries {
 		serial, ok := strings.CutPrefix(e.Name(), filepath.Base(s.path)+".")
-		if ok && len(serial) == 20 && strings.Trim(serial, "0123456789") == "" {
+		if ok && len(serial) == serialDigits && strings.Trim(serial, "0123456789") == "" {
 			out = append(out, filepath.Join(dir, e.Name()))
 		}
 	}

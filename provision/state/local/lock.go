@@ -41,8 +41,8 @@ func (e *LockedError) Error() string {
 	}
 	h := e.Holder
 	return fmt.Sprintf("the state %s is locked by %s (process %d) for %s since %s, %s ago (lock %s): "+
-		"wait for it with --lock-timeout=5m; if that process hangs, stop it, and the lock ends with it",
-		e.Path, h.Who, h.PID, h.Operation, h.Created.Format("2006-01-02 15:04:05 MST"), e.Age.Round(time.Second), h.ID)
+		"wait for it with --lock-timeout=5m; if that process hangs, end it on that machine with `kill %[3]d`, and the lock ends with it",
+		e.Path, h.Who, h.PID, h.Operation, when(h.Created), e.Age.Round(time.Second), h.ID)
 }
 
 type heldLock struct {
@@ -109,12 +109,21 @@ func (s *Store) tryLock(operation string) (*heldLock, error) {
 	return &heldLock{file: l, info: info}, nil
 }
 
+// infoTime is how long the note about a holder may take to appear: it is written
+// right after the lock was taken.
+const infoTime = 100 * time.Millisecond
+
 func (s *Store) locked() error {
 	e := &LockedError{Path: s.path}
-	if info, ok := s.readInfo(); ok {
-		e.Holder, e.Age = info, s.opts.Now().Sub(info.Created)
+	for end := time.Now().Add(infoTime); ; time.Sleep(infoTime / 20) {
+		if info, ok := s.readInfo(); ok {
+			e.Holder, e.Age = info, s.opts.Now().Sub(info.Created)
+			return e
+		}
+		if time.Now().After(end) {
+			return e
+		}
 	}
-	return e
 }
 
 func (s *Store) readInfo() (LockInfo, bool) {
@@ -141,6 +150,16 @@ func (s *Store) Unlock() error {
 		return fmt.Errorf("unlocking the state %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// LockID returns the ID of the lock that is held, or "".
+func (s *Store) LockID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lock == nil {
+		return ""
+	}
+	return s.lock.info.ID
 }
 
 // ForceUnlock clears what the holder with that ID left behind. It cannot take

@@ -25,7 +25,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 	if !errors.As(err, &locked) || locked.Holder.ID != first.lock.info.ID || locked.Age != 3*time.Minute {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{path, "for apply", fmt.Sprint("process ", os.Getpid()), "3m0s ago", locked.Holder.ID, "--lock-timeout", "2026-11-20 12:00:00"} {
+	for _, want := range []string{path, "for apply", fmt.Sprint("process ", os.Getpid()), "3m0s ago", locked.Holder.ID, "--lock-timeout", "2026-11-20 12:00:00", fmt.Sprintf("kill %d", os.Getpid())} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
@@ -34,6 +34,24 @@ func TestLockNamesItsHolder(t *testing.T) {
 		t.Errorf("the lock of a living process was taken: %v", err)
 	}
 	must(t, first.Unlock(), first.Unlock(), second.Lock(ctx, "destroy", 0), second.Unlock())
+}
+
+// Between taking the lock and writing who took it there is a moment.
+func TestLockWaitsForTheNameOfItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hardway.state")
+	first, second := New(path, options), New(path, options)
+	must(t, first.Lock(ctx, "apply", 0))
+	must(t, os.Rename(path+infoSuffix, path+".x"))
+	time.AfterFunc(20*time.Millisecond, func() { os.Rename(path+".x", path+infoSuffix) })
+	locked := new(LockedError)
+	if err := second.Lock(ctx, "destroy", 0); !errors.As(err, &locked) || locked.Holder.ID != first.LockID() {
+		t.Errorf("got %v", err)
+	}
+	must(t, os.Rename(path+infoSuffix, path+".x"))
+	if err := second.Lock(ctx, "destroy", 0); !errors.As(err, &locked) || locked.Holder.ID != "" || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("when it is not written at all: %v", err)
+	}
+	must(t, os.Rename(path+".x", path+infoSuffix), first.Unlock())
 }
 
 func TestLockTimeout(t *testing.T) {

@@ -1,11 +1,9 @@
 package local
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"os"
-
-	"al.essio.dev/pkg/shellescape"
 
 	"hardway/provision/state"
 )
@@ -24,47 +22,49 @@ func (s *Store) complete(err error) error {
 	var foreign *state.ForeignError
 	switch {
 	case errors.As(err, &damaged):
-		damaged.Path = path(damaged.What)
-		damaged.Recover = s.restoreCommand()
-		if damaged.What == "journal" {
-			damaged.Recover = s.journalCommand(damaged.Line - 1)
-		}
+		damaged.Path, damaged.Recover = path(damaged.What), state.Recover
 	case errors.As(err, &newer):
 		newer.Path = path(newer.What)
 	case errors.As(err, &foreign):
-		foreign.Path = path(foreign.What)
-		foreign.Recover = fmt.Sprintf("if %s is the state you want, set the journal aside: %s; otherwise %s",
-			s.path, s.asideCommand(), s.restoreCommand())
+		foreign.Path, foreign.Recover = path(foreign.What), state.Recover
 	}
 	return err
 }
 
-// restoreCommand puts the newest readable snapshot in place. The journal stays:
-// it still fits when that snapshot is a copy of the lost one.
-func (s *Store) restoreCommand() string {
-	for _, candidate := range append(s.history(), s.path+backupSuffix) {
-		data, err := os.ReadFile(candidate)
-		if err != nil {
+// genuine holds the state against the kept snapshots: what was put in its place
+// and is older, or of another lineage, is sound in itself and shows only there. A
+// kept snapshot that cannot be read says nothing.
+func (s *Store) genuine(f files, snap state.Snapshot, rec state.Recovery) error {
+	base := snap.Serial
+	if rec.Entries > 0 {
+		base-- // the journal made it one more
+	}
+	for _, path := range f.kept {
+		data, err := os.ReadFile(path)
+		if err != nil || bytes.Equal(data, f.snapshot) {
+			if err == nil {
+				return nil
+			}
 			continue
 		}
-		if snap, err := state.Decode(data); err == nil {
-			return fmt.Sprintf("put the newest good snapshot, serial %d of %s, back: cp -p %s %s",
-				snap.Serial, snap.Updated.Format("2006-01-02 15:04:05"), shellescape.Quote(candidate), shellescape.Quote(s.path))
+		newer := serialOf(path) > base
+		if !newer && bytes.Contains(head(data), []byte(`"lineage": "`+snap.Lineage+`"`)) {
+			return nil
 		}
+		kept, err := state.Decode(data) // only when something is wrong: it takes long
+		switch {
+		case err != nil:
+			continue
+		case kept.Lineage != snap.Lineage:
+			return &state.ForeignError{What: "snapshot", Path: s.path, Recover: state.Recover,
+				Reason: "its lineage is " + snap.Lineage + ", and that of the kept " + path + " is " + kept.Lineage}
+		case newer:
+			return &state.OlderError{Serial: base, Seen: kept.Serial, Where: "the kept " + path, Path: s.path, Recover: state.Recover}
+		}
+		return nil
 	}
-	return fmt.Sprintf("no good snapshot is left beside it: restore %s from a backup", s.path)
+	return nil
 }
 
-// journalCommand keeps the good lines of a damaged journal.
-func (s *Store) journalCommand(good int) string {
-	if good < 1 {
-		return "go on with the snapshot alone, the next plan shows what differs: " + s.asideCommand()
-	}
-	j := shellescape.Quote(s.path + journalSuffix)
-	aside := shellescape.Quote(s.path + journalSuffix + ".damaged")
-	return fmt.Sprintf("keep the lines before it, the next plan shows what differs: cp -p %s %s && head -n %d %[2]s > %[1]s", j, aside, good)
-}
-
-func (s *Store) asideCommand() string {
-	return fmt.Sprintf("mv %s %s", shellescape.Quote(s.path+journalSuffix), shellescape.Quote(s.path+journalSuffix+".aside"))
-}
+// head is the part of a stored snapshot in which its lineage stands.
+func head(data []byte) []byte { return data[:min(len(data), 1<<10)] }

@@ -32,6 +32,8 @@ import (
 type Options struct {
 	Tool string           // version of hardway, for the snapshot and the lock
 	Now  func() time.Time // time.Now
+	// Step, for tests, is called before each durable step and can stop there.
+	Step func(step string) error
 }
 
 // Store is a state in local files. Reading needs no lock. To write: Lock, then
@@ -58,7 +60,7 @@ type Store struct {
 
 // New returns the store whose snapshot is at path. It touches nothing yet.
 func New(path string, opts Options) *Store {
-	return &Store{path: path, opts: opts}
+	return &Store{path: path, opts: opts, fail: opts.Step}
 }
 
 // Path returns the snapshot's path.
@@ -80,8 +82,14 @@ func (s *Store) Load(ctx context.Context) (state.Snapshot, state.Recovery, error
 		return state.Snapshot{}, state.Recovery{}, err
 	}
 	snap, rec, err := s.decode(data)
-	if err != nil || s.lock == nil {
-		return snap, rec, err
+	if err == nil {
+		err = s.genuine(data, snap, rec)
+	}
+	if err != nil {
+		return state.Snapshot{}, state.Recovery{}, err
+	}
+	if s.lock == nil {
+		return snap, rec, nil
 	}
 	if rec.Entries > 0 {
 		stored, err := s.store(snap, data.snapshot)
@@ -128,46 +136,6 @@ func (s *Store) Create(ctx context.Context, snap state.Snapshot) error {
 		return err
 	}
 	s.current, s.stored, s.loaded = snap, stored, true
-	return nil
-}
-
-// Push replaces the state by a snapshot in its stored form, such as one of
-// .hardway/snapshots or another machine's. The lock must be held; the present
-// state need not be readable. Unless force is set, the lineage must be the
-// present one and the serial not lower. The result's serial is higher than both.
-func (s *Store) Push(ctx context.Context, stored []byte, force bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lock == nil {
-		return state.ErrNotLocked
-	}
-	snap, err := state.Decode(stored)
-	if err != nil {
-		return err
-	}
-	data, err := s.read(ctx)
-	if err != nil && !errors.Is(err, state.ErrNotInitialised) && !errors.As(err, new(*state.MissingError)) {
-		return err
-	}
-	if data.snapshot != nil {
-		now, _, err := s.decode(data)
-		switch {
-		case err != nil && !force:
-			return fmt.Errorf("replacing a state that cannot be read needs --force: %w", err)
-		case err == nil && now.Lineage != snap.Lineage && !force:
-			return &state.ForeignError{What: "snapshot", Reason: fmt.Sprintf("its lineage is %s, this state's %s", snap.Lineage, now.Lineage)}
-		case err == nil && now.Serial > snap.Serial && !force:
-			return &state.ForeignError{What: "snapshot", Reason: fmt.Sprintf("its serial is %d, this state's %d: it is older", snap.Serial, now.Serial)}
-		case err == nil:
-			snap.Serial = max(snap.Serial, now.Serial)
-		}
-	}
-	snap.Serial++
-	snap.Journal = ""
-	if stored, err = s.store(snap, data.snapshot); err != nil {
-		return err
-	}
-	s.current, s.stored, s.loaded, s.journal = snap, stored, true, nil
 	return nil
 }
 

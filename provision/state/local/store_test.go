@@ -316,6 +316,37 @@ func TestPush(t *testing.T) {
 	if err := s.Push(ctx, now, false); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("over a damaged one: %v", err)
 	}
-	must(t, s.Push(ctx, now, true), s.Unlock())
-	load(t, s)
+	must(t, s.Push(ctx, now, true))
+	if got := s.Snapshot().Serial; got != 5 {
+		t.Errorf("serial %d: that of a kept snapshot was taken again", got)
+	}
+	must(t, s.Push(ctx, stranger, true), s.Unlock())
+	if snap, _ := load(t, s); snap.Cluster != "other" || snap.Serial != 6 {
+		t.Errorf("%q, serial %d", snap.Cluster, snap.Serial)
+	}
+}
+
+// What a push replaces may still have a journal: a crash before that is removed
+// needs no hand.
+func TestCrashWhilePushing(t *testing.T) {
+	s := locked(t)
+	must(t, begin(s, 1), s.Commit(ctx), begin(s, 2))
+	snap := s.Snapshot()
+	snap.Resources = nil
+	stored, err := state.Encode(snap)
+	must(t, err)
+	s.fail = func(step string) error {
+		if step == "journal drop" {
+			return errors.New("crash")
+		}
+		return nil
+	}
+	if err := s.Push(ctx, stored, true); err == nil {
+		t.Fatal("the journal was not dropped, and there is no error")
+	}
+	s.fail = nil
+	must(t, s.Unlock())
+	if got, rec := load(t, s); len(got.Resources) != 0 || !rec.Stale {
+		t.Errorf("%d resources, %+v", len(got.Resources), rec)
+	}
 }
