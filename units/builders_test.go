@@ -15,6 +15,8 @@ import (
 	schedulerconfig "k8s.io/kube-scheduler/config/v1"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 	"sigs.k8s.io/yaml"
+
+	"hardway/units/unitfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -257,7 +259,7 @@ func TestUserFlags(t *testing.T) {
 		"authorization-config":     "/etc/kubernetes/authz.yaml",
 	}
 	u := must[Unit](t)(APIServer(p))
-	_, flags, rest := SplitFlags(u.Exec)
+	_, flags, rest := unitfile.SplitFlags(u.Exec)
 	if rest != nil {
 		t.Errorf("rest: %v", rest)
 	}
@@ -342,7 +344,7 @@ func TestMissingParameters(t *testing.T) {
 func TestSignerIsOptional(t *testing.T) {
 	p := controllerManagerParams("1.37.1")
 	p.Signing = KeyPair{}
-	_, flags, _ := SplitFlags(must[Unit](t)(ControllerManager(p)).Exec)
+	_, flags, _ := unitfile.SplitFlags(must[Unit](t)(ControllerManager(p)).Exec)
 	for name := range flags {
 		if strings.HasPrefix(name, "cluster-signing-") {
 			t.Errorf("--%s is set though nothing may be signed", name)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"hardway/units/unitfile"
 )
 
 // ownedKey is a component and one of its flags or fields.
@@ -100,7 +102,7 @@ func checkFlag(component, version, name string, table Table) (Problem, bool) {
 // checkFlagValue judges the value: its type, and for flags that are lists of
 // names the names.
 func checkFlagValue(component, version string, row Flag, value string) []Problem {
-	if err := checkValue(value); err != nil {
+	if err := unitfile.CheckValue(value); err != nil {
 		return []Problem{{Flag: row.Name, Kind: KindBadValue, Message: err.Error() + "."}}
 	}
 	if want := wrongType(row.Type, value); want != "" {

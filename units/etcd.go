@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"hardway/units/unitfile"
 )
 
 // Ports of etcd. The metrics port listens on loopback only and answers /health
@@ -155,7 +157,7 @@ func checkEnvWord(what, s string) error {
 		return fmt.Errorf("writing the initial values of etcd: the %s is empty", what)
 	}
 	for _, r := range s {
-		if !isPlain(r) || r == '=' || r == ',' {
+		if !unitfile.IsPlain(r) || r == '=' || r == ',' {
 			return fmt.Errorf("writing the initial values of etcd: the %s %q contains %q; use letters, digits and ._-", what, s, r)
 		}
 	}

@@ -1,7 +1,6 @@
 package units
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hardway/units/unitfile"
 )
 
 // hostile are values that some layer between a configuration and a process
@@ -33,7 +34,7 @@ func TestHostileValuesRoundTrip(t *testing.T) {
 			}
 			continue
 		}
-		got, err := ParseExec(text)
+		got, err := unitfile.ParseExec(text)
 		if err != nil {
 			t.Errorf("%q: %v", value, err)
 			continue
@@ -63,7 +64,7 @@ func TestHostileValuesThroughSystemd(t *testing.T) {
 	}
 	var values []string
 	for _, value := range hostile {
-		if checkValue(value) == nil && len(value) < 1000 {
+		if unitfile.CheckValue(value) == nil && len(value) < 1000 {
 			values = append(values, value)
 		}
 	}
@@ -92,75 +93,6 @@ func TestHostileValuesThroughSystemd(t *testing.T) {
 	want := append(slices.Clone(values), "V="+all)
 	if diff := cmp.Diff(want, strings.Split(strings.TrimSuffix(string(got), "\x00"), "\x00")); diff != "" {
 		t.Errorf("what the process got (-want +got):\n%s", diff)
-	}
-}
-
-func TestParseExec(t *testing.T) {
-	for name, c := range map[string]struct {
-		line string
-		want []string
-		err  string
-	}{
-		"plain":                 {"/bin/x --a=b c", []string{"/bin/x", "--a=b", "c"}, ""},
-		"quotes within a word":  {`/bin/x --a="b c" 'd "e"'`, []string{"/bin/x", "--a=b c", `d "e"`}, ""},
-		"escapes":               {`/bin/x \x41\101\u00e9\U0001F600\s\t`, []string{"/bin/x", "AAé😀 \t"}, ""},
-		"continued, comment":    {"/bin/x \\\n  --a \\\n# gone\n  ; gone too\n  --b", []string{"/bin/x", "--a", "--b"}, ""},
-		"semicolon":             {`/bin/x \; ";"`, []string{"/bin/x", ";", ";"}, ""},
-		"two commands":          {"/bin/x ; /bin/y", nil, "more than one command"},
-		"specifier":             {"/bin/x %i", nil, "specifier"},
-		"variable":              {"/bin/x ${X}", nil, "variable"},
-		"prefix":                {"-/bin/x", nil, "absolute"},
-		"open quote":            {`/bin/x "a`, nil, "quote"},
-		"unknown escape":        {`/bin/x \q`, nil, "escape"},
-		"short escape":          {`/bin/x \x4`, nil, "escape"},
-		"surrogate":             {`/bin/x \ud800`, nil, "character"},
-		"nul":                   {`/bin/x \x00`, nil, "escape"},
-		"reset, then only one":  {"/bin/x\nExecStart=\nExecStart=/bin/y", []string{"/bin/y"}, ""},
-		"more than one setting": {"/bin/x\nExecStart=/bin/y", nil, "2 ExecStart"},
-		"empty":                 {"", nil, "0 ExecStart"},
-	} {
-		got, err := ParseExec("[Service]\nExecStart=" + c.line + "\n")
-		if c.err != "" {
-			if err == nil || !strings.Contains(err.Error(), c.err) {
-				t.Errorf("%s: got %q, %v; want an error with %q", name, got, err, c.err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-	if _, err := ParseExec("[Service]\nExecStart=/bin/x %n\n"); !errors.Is(err, ErrExpansion) {
-		t.Errorf("a specifier is %v, not ErrExpansion", err)
-	}
-}
-
-func TestSplitFlags(t *testing.T) {
-	program, flags, rest := SplitFlags([]string{"/bin/x", "--a=1", "--b", "word", "--a=2", "-v", "--", "--c=x=y"})
-	if diff := cmp.Diff(map[string]string{"a": "1\n2", "b": "true", "c": "x=y"}, flags); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if program != "/bin/x" || !slices.Equal(rest, []string{"word", "-v", "--"}) {
-		t.Errorf("program %q, rest %q", program, rest)
-	}
-}
-
-func TestParseUnit(t *testing.T) {
-	got, err := ParseUnit("# c\n\n[Unit]\nDescription = a  b \nAfter=\\\n  x\n; c\n[Service]\r\nEnvironment=\"A=b\"\r\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Option{{"Unit", "Description", "a  b"}, {"Unit", "After", "x"}, {"Service", "Environment", `"A=b"`}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	for _, bad := range []string{"A=b", "[Unit\nA=b", "[Unit]\nnonsense", "[Unit]\n=x", "[Unit]\nA=b \\", "[]\n"} {
-		if got, err := ParseUnit(bad); err == nil {
-			t.Errorf("%q was read as %v", bad, got)
-		}
 	}
 }
 
@@ -201,12 +133,12 @@ func FuzzExec(f *testing.F) {
 		argv := []string{"/bin/x", a, "--b=" + b}
 		text, err := Unit{Name: "x.service", Exec: argv}.Render("d")
 		if err != nil {
-			if checkValue(a) == nil && checkValue(b) == nil {
+			if unitfile.CheckValue(a) == nil && unitfile.CheckValue(b) == nil {
 				t.Fatalf("%q was refused: %v", argv, err)
 			}
 			return
 		}
-		got, err := ParseExec(text)
+		got, err := unitfile.ParseExec(text)
 		if err != nil || !slices.Equal(got, argv) {
 			t.Fatalf("%q became %q, %v\n%s", argv, got, err, text)
 		}
@@ -218,7 +150,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("[Service]\nExecStart=/bin/x \\\n  --a='b' \\; \"c\\x41\"\n")
 	f.Add("[Unit]\nA=\\\n#\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		argv, err := ParseExec(text)
+		argv, err := unitfile.ParseExec(text)
 		if err != nil {
 			return
 		}
@@ -226,7 +158,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return // escapes can make what we would never write
 		}
-		got, err := ParseExec(again)
+		got, err := unitfile.ParseExec(again)
 		if err != nil || !slices.Equal(got, argv) {
 			t.Fatalf("%q became %q, %v", argv, got, err)
 		}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hardway/units/unitfile"
 )
 
 // TestDefaultsAreKnown holds that what we render by default exists in the
@@ -22,7 +24,7 @@ func TestDefaultsAreKnown(t *testing.T) {
 			if component == ComponentEtcd {
 				componentVersion = etcdVersionOf(version)
 			}
-			_, flags, _ := SplitFlags(u.Exec)
+			_, flags, _ := unitfile.SplitFlags(u.Exec)
 			for name, value := range flags {
 				row, ok := table.Lookup(name)
 				if !ok || !row.In(componentVersion) {

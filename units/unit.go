@@ -8,18 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	sdunit "github.com/coreos/go-systemd/v22/unit"
+
+	"hardway/units/unitfile"
 )
 
 // Header is the first line of every file that this package renders.
 const Header = "# Managed by hardway; edits are shown by `hardway plan` and replaced by `hardway apply`."
-
-// InputsVariable names the environment variable that carries the digest of
-// everything a restart is needed for. It is read back from the running process,
-// so that a restart which is still owed is seen after a crash.
-const InputsVariable = "HARDWAY_INPUTS"
 
 // Values of Unit.Type that this package uses.
 const (
@@ -109,7 +105,7 @@ func (u Unit) Render(inputs string) (string, error) {
 		w.variable(name, u.Environment[name])
 	}
 	if inputs != "" {
-		w.variable(InputsVariable, inputs)
+		w.variable(unitfile.InputsVariable, inputs)
 	}
 	w.commands("ExecStartPre", u.ExecStartPre)
 	w.commands("ExecStart", append([]Command{{Argv: u.Exec}}, u.ExecMore...))
@@ -205,32 +201,17 @@ func (w *unitWriter) variable(name, value string) {
 		return
 	}
 	// Environment= knows specifiers and quotes, but expands no variables.
-	w.add("Environment", quote(name+"="+strings.ReplaceAll(value, "%", "%%")), checkValue(value))
+	w.add("Environment", unitfile.Quote(name+"="+strings.ReplaceAll(value, "%", "%%")), unitfile.CheckValue(value))
 }
 
 func (w *unitWriter) commands(name string, list []Command) {
 	for _, c := range list {
-		line, err := renderExec(c.Argv)
+		line, err := unitfile.RenderExec(c.Argv)
 		if c.IgnoreFailure {
 			line = "-" + line
 		}
 		w.add(name, line, err)
 	}
-}
-
-// checkValue refuses what cannot be one argument of a command line or has no
-// business in one: systemd drops a line that is not UTF-8, a newline ends it,
-// and no flag of any component takes a control character.
-func checkValue(s string) error {
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("the value %q is not valid UTF-8", s)
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return fmt.Errorf("the value %q contains the control character %U", s, r)
-		}
-	}
-	return nil
 }
 
 // checkText refuses, besides, a backslash at the end: it would join the line
@@ -239,5 +220,5 @@ func checkText(s string) error {
 	if strings.HasSuffix(strings.TrimRight(s, " "), `\`) {
 		return fmt.Errorf("the value %q ends in a backslash", s)
 	}
-	return checkValue(s)
+	return unitfile.CheckValue(s)
 }

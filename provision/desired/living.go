@@ -11,6 +11,7 @@ import (
 	"hardway/provision/resource"
 	"hardway/provision/state"
 	"hardway/units"
+	"hardway/units/unitfile"
 )
 
 // living refuses what a cluster that exists cannot change in one convergence
@@ -45,11 +46,11 @@ func (b *builder) flagsThen(h addr.Host, component string) map[string]string {
 	if u == nil {
 		return nil
 	}
-	argv, err := units.ParseExec(u.Content)
+	argv, err := unitfile.ParseExec(u.Content)
 	if err != nil {
 		return nil // not a command line of ours; the plan shows the difference
 	}
-	_, flags, _ := units.SplitFlags(argv)
+	_, flags, _ := unitfile.SplitFlags(argv)
 	return flags
 }
 

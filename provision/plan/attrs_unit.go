@@ -6,16 +6,15 @@ import (
 	"slices"
 	"strings"
 
-	"hardway/units"
+	"hardway/units/unitfile"
 )
 
 // unitText is a unit file taken apart, so that two of them are compared setting
 // by setting rather than line by line.
 type unitText struct {
-	raw string
-	// canonical is equal for two units with equal settings: flags in any order,
-	// comments and white space left out. Empty where the text is no unit file.
-	canonical string
+	raw     string
+	options []unitfile.Option // nil where the text is no unit file
+	argv    []string          // of the main process; nil where it cannot be read
 	// program and flags are the command line, nil where it cannot be divided: an
 	// edited line with specifiers, several commands, a value in a word of its own.
 	program []string // and its positional arguments
@@ -27,52 +26,54 @@ type unitText struct {
 // readUnit takes a unit file apart. Whatever the text is, the answer can be shown.
 func readUnit(text string) unitText {
 	u := unitText{raw: text}
-	options, err := units.ParseUnit(text)
-	if err != nil {
+	var err error
+	if u.options, err = unitfile.ParseUnit(text); err != nil {
+		u.options = nil
 		return u
 	}
-	for _, o := range options {
+	for _, o := range u.options {
 		if v, ok := inputsIn(o.Name, o.Value); ok && o.Section == "Service" {
 			u.inputs = v
 		}
 	}
-	argv, err := units.ParseExec(text)
-	if err != nil {
-		u.canonical = canonical(options, nil)
+	if u.argv, err = unitfile.ParseExec(text); err != nil {
+		u.argv = nil
 		return u
 	}
-	program, flags, rest := units.SplitFlags(argv)
-	positional := 0 // words before the first flag
-	for positional < len(rest) && argv[1+positional] == rest[positional] {
-		positional++
-	}
-	if positional < len(rest) { // whose value the others are is the program's to say
-		u.canonical = canonical(options, argv)
-		return u
+	program, flags, rest := unitfile.SplitFlags(u.argv)
+	for i, word := range rest { // words before the first flag are positional
+		if u.argv[1+i] != word {
+			return u // whose value the others are is the program's to say
+		}
 	}
 	u.program, u.flags = append([]string{program}, rest...), flags
-	line := slices.Clone(u.program)
-	for _, name := range slices.Sorted(maps.Keys(flags)) {
-		line = append(line, "--"+name+"="+flags[name])
-	}
-	u.canonical = canonical(options, line)
 	return u
 }
 
-// canonical writes settings so that only what systemd can tell apart differs:
-// the order of different settings says nothing, that of one setting's values
-// does. With a command line given, it stands for the unit's own.
-func canonical(options []units.Option, argv []string) string {
+// sameSettings reports whether two unit files mean the same to systemd.
+func sameSettings(a, b unitText) bool {
+	return a.options != nil && b.options != nil && a.canonical() == b.canonical()
+}
+
+// canonical is equal for two units with equal settings: flags in any order,
+// comments and white space left out. The order of different settings says
+// nothing, that of one setting's values does.
+func (u unitText) canonical() string {
+	line := u.argv
+	if u.flags != nil {
+		line = slices.Clone(u.program)
+		for _, name := range slices.Sorted(maps.Keys(u.flags)) {
+			line = append(line, "--"+name+"="+u.flags[name])
+		}
+	}
 	values := map[string][]string{}
-	for _, o := range options {
+	for _, o := range u.options {
 		key := o.Section + "\x00" + o.Name
-		if argv != nil && key == "Service\x00ExecStart" {
+		if line != nil && key == execStart {
+			values[key] = line
 			continue
 		}
 		values[key] = append(values[key], o.Value)
-	}
-	if argv != nil {
-		values["Service\x00ExecStart"] = argv
 	}
 	var out strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -81,55 +82,48 @@ func canonical(options []units.Option, argv []string) string {
 	return out.String()
 }
 
-// sameSettings reports whether two unit files mean the same to systemd.
-func sameSettings(a, b unitText) bool { return a.canonical != "" && a.canonical == b.canonical }
+// execStart is the setting with the command line of the main process.
+const execStart = "Service\x00ExecStart"
 
 // attrs are the unit's attributes: a `--flag` for each flag, exec, and the rest
 // of the text. Of a repeated flag the values are joined by ", "; one without a
 // value has "true", as a bool takes it.
 func (u unitText) attrs() Attrs {
 	if u.flags == nil {
-		return u.whole()
+		return Attrs{"unit": {Text: u.raw, Block: true}}
 	}
-	out := make(Attrs, len(u.flags)+2)
+	out := make(Attrs, len(u.flags)+8)
 	for name, v := range u.flags {
 		v = strings.ReplaceAll(v, "\n", ", ")
-		out["--"+name] = Value{Text: v}
+		out["--"+name] = value(v)
 		if secretFlag(name, v) {
 			out["--"+name] = secretText(v)
 		}
 	}
 	out["exec"] = value(strings.Join(u.program, " "))
-	if withLogin.MatchString(out["exec"].Text) {
-		out["exec"] = secretText(out["exec"].Text)
-	}
-	out["unit"] = unitBlock(withoutExec(u.raw))
+	out["unit"] = Value{Text: withoutExec(u.raw), Block: true}
 	return out
 }
 
-// whole is the unit as one text.
-func (u unitText) whole() Attrs { return Attrs{"unit": unitBlock(u.raw)} }
-
-// compareTexts are the attributes of two unit files beside each other. Flag by
-// flag where both can be divided; as whole texts where one cannot, or where
-// nothing else would show what differs: their order, a comment.
+// compareTexts are the attributes of a unit file on a host beside those of ours.
+// Flag by flag where both can be divided; as whole texts where one cannot, or
+// where nothing else would show what differs: their order, a comment.
 func compareTexts(before, after unitText) (was, is Attrs) {
-	if before.flags == nil || after.flags == nil {
-		return before.whole(), after.whole()
+	whole := before.flags == nil || after.flags == nil
+	if !whole {
+		was, is = before.attrs(), after.attrs()
+		whole = before.inputs == after.inputs && maps.Equal(was, is)
 	}
-	was, is = before.attrs(), after.attrs()
-	if before.raw != after.raw && before.inputs == after.inputs && maps.Equal(was, is) {
-		was["unit"], is["unit"] = unitBlock(before.raw), unitBlock(after.raw)
+	if whole {
+		was, is = Attrs{}, Attrs{}
+		was["unit"], is["unit"] = Value{Text: before.raw, Block: true}, Value{Text: after.raw, Block: true}
+	}
+	for _, name := range []string{"exec", "unit"} { // what somebody wrote may hold a credential
+		if v, ok := was[name]; ok && secretUnit(v.Text) {
+			was[name] = secretText(v.Text)
+		}
 	}
 	return was, is
-}
-
-// unitBlock is the text of a unit as a plan may have it.
-func unitBlock(text string) Value {
-	if secretUnit(text) {
-		return secretText(text)
-	}
-	return Value{Text: text, Block: true}
 }
 
 // withoutExec leaves out of a unit's text what has attributes of its own: the
@@ -166,16 +160,16 @@ func inputsIn(name, v string) (string, bool) {
 	if name != "Environment" {
 		return "", false
 	}
-	v, ok := strings.CutPrefix(strings.Trim(v, `"'`), units.InputsVariable+"=")
+	v, ok := strings.CutPrefix(strings.Trim(v, `"'`), unitfile.InputsVariable+"=")
 	return v, ok && !strings.ContainsAny(v, " \t\"'\\")
 }
 
-// plainFlags have a secretive name and no secret: they name a path, or a thing
-// that everybody on the network sees.
-var plainFlags = regexp.MustCompile(`-(file|files|dir|path|config)$|^(initial-cluster-token|auth-token)$`)
+// secretWords promise a credential in the name of a flag.
+var secretWords = [...]string{"token", "passw", "secret", "credential", "api-key", "apikey"}
 
-// secretFlags have a name that promises a credential.
-var secretFlags = regexp.MustCompile(`^token|-token$|passw|secret|credential|api-?key`)
+// plainFlags have such a name and no secret: they name a path, they are about
+// tokens, or everybody on the network sees them.
+var plainFlags = regexp.MustCompile(`-(file|files|dir|path|config)$|-token-webhook-version$|^(initial-cluster-token$|auth-token)`)
 
 // plainValue is no credential, whatever the name: a bool, a number, a time.
 var plainValue = regexp.MustCompile(`^(true|false|[0-9]{0,6}|([0-9.]+(ns|us|ms|s|m|h))+)$`)
@@ -189,10 +183,12 @@ var secretVariable = regexp.MustCompile(`(?im)^\s*Environment\s*=.*(passw|secret
 
 // secretFlag reports whether the value of a flag has to stay out of the plan.
 func secretFlag(name, v string) bool {
-	if withLogin.MatchString(v) {
+	if strings.Contains(v, "@") && withLogin.MatchString(v) {
 		return true
 	}
-	return secretFlags.MatchString(strings.ToLower(name)) && !plainFlags.MatchString(name) && !plainValue.MatchString(v)
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secretWords[:], func(w string) bool { return strings.Contains(name, w) }) &&
+		!plainFlags.MatchString(name) && !plainValue.MatchString(v)
 }
 
 // secretUnit reports whether the text of a unit may hold a credential anywhere.

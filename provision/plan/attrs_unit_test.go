@@ -72,7 +72,7 @@ func TestOurUnitsAreShown(t *testing.T) {
 			if (u.flags == nil) != strings.HasSuffix(r.Addr.Name, "routes") {
 				t.Errorf("%s: flags %v", r.Addr, u.flags)
 			}
-			if u.inputs != r.Spec.Unit.Inputs || u.canonical == "" {
+			if u.inputs != r.Spec.Unit.Inputs || u.options == nil {
 				t.Errorf("%s: inputs %q, want %q", r.Addr, u.inputs, r.Spec.Unit.Inputs)
 			}
 			for name, v := range u.attrs() {
@@ -128,7 +128,7 @@ func FuzzReadUnit(f *testing.F) {
 	f.Add(string(readFile(f, filepath.Join("..", "desired", "testdata", "lab.hcl"))))
 	f.Fuzz(func(t *testing.T, text string) {
 		u := readUnit(text)
-		if u.canonical != "" && !sameSettings(u, readUnit(text+"\n# x\n")) && !strings.HasSuffix(text, `\`) {
+		if u.options != nil && !sameSettings(u, readUnit(text+"\n# x\n")) && !strings.HasSuffix(text, `\`) {
 			t.Fatalf("a comment at the end of %q changes what it means", text)
 		}
 		was, is := compareTexts(u, readUnit("[Service]\nExecStart=/bin/x --a=1\n"))

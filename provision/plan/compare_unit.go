@@ -35,7 +35,7 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	masked := live.Load == "masked" || strings.HasPrefix(live.Enabled, "masked")
 	if !exists || file.Type != facts.Regular { // a mask is a link where the unit file belongs
 		ch.note(Create, "")
-		maps.Copy(ch.After, want.attrs())
+		ch.After = with(want.attrs(), ch.After)
 		*steps = UnitSteps{Write: true, Unmask: masked, Enable: u.Enabled}
 		switch {
 		case !u.Running:
@@ -119,20 +119,16 @@ const (
 // should say.
 func compareContent(ch *Change, want unitText, file facts.File, owned bool) wording {
 	if file.SHA256 == resource.SHA256([]byte(want.raw)) {
-		attrs := want.attrs()
-		maps.Copy(ch.Before, attrs)
-		maps.Copy(ch.After, attrs)
+		ch.Before, ch.After = with(want.attrs(), ch.Before), with(want.attrs(), ch.After)
 		return sameText
 	}
 	if hidden(file, owned) {
-		ch.Before["unit"] = digestOf(file.SHA256)
-		maps.Copy(ch.After, want.whole())
+		ch.Before["unit"], ch.After["unit"] = digestOf(file.SHA256), Value{Text: want.raw, Block: true}
 		return otherSettings
 	}
 	have := readUnit(string(file.Content))
 	was, is := compareTexts(have, want)
-	maps.Copy(ch.Before, was)
-	maps.Copy(ch.After, is)
+	ch.Before, ch.After = with(was, ch.Before), with(is, ch.After)
 	if have.inputs != want.inputs {
 		ch.Before["inputs"], ch.After["inputs"] = inputsValue(have.inputs), inputsValue(want.inputs)
 	}
@@ -140,6 +136,12 @@ func compareContent(ch *Change, want unitText, file facts.File, owned bool) word
 		return otherText
 	}
 	return otherSettings
+}
+
+// with adds a few attributes to many.
+func with(many, few Attrs) Attrs {
+	maps.Copy(many, few)
+	return many
 }
 
 func inputsValue(digest string) Value {

@@ -80,6 +80,7 @@ func Compute(in Input) (*Plan, error) {
 	if in.Mode != ReadDrift { // what reads a file that drifted has not drifted itself
 		foreignInputs(p.Changes)
 	}
+	c.dropIns()
 	c.guardQuorum()
 	p.Waves = c.waves()
 	var err error
@@ -161,6 +162,7 @@ func (c *comparison) desired(r resource.Resource) {
 	if !c.compare(&ch, obs, record, owned) {
 		return // deferred
 	}
+	recall(&ch, record)
 	if ch.Unit != nil && ch.Unit.Start == "" && record.RestartOwed && r.Spec.Unit.Running {
 		ch.note(Update, "an earlier apply was interrupted before it restarted this")
 		ch.Unit.Start, ch.Disruption = "restart", Restart

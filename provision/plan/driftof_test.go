@@ -52,7 +52,7 @@ func TestDriftOf(t *testing.T) {
 		`node["n2"].sysctl["net.ipv4.ip_forward"]: live value differs`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+		t.Fatalf("(-want +got):\n%s", diff)
 	}
 	if r := d.Resources[2]; r.Was["value"].Text != "1" || r.Is["value"].Text != "0" {
 		t.Errorf("%+v", r)

@@ -16,7 +16,7 @@ import (
 )
 
 // FormatVersion is the version of the plan's JSON.
-const FormatVersion = "1.0"
+const FormatVersion = "1.1"
 
 // Action is what happens to a resource.
 type Action string

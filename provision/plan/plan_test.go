@@ -193,7 +193,7 @@ func TestBound(t *testing.T) {
 	in.State.Serial, in.Targets = 7, []addr.Address{at(n1, resource.KindUnit, "kubelet")}
 	p := compute(t, in)
 	got := []any{p.FormatVersion, p.Tool, p.Created, p.Mode, p.Cluster, p.Lineage, p.Serial, p.ConfigDigest, p.Targets, len(p.Allocations.Pods), len(p.Allocations.Etcd)}
-	want := []any{"1.0", "test", clock, Normal, "prod", lineage, uint64(7), "config", in.Targets, 5, 3}
+	want := []any{FormatVersion, "test", clock, Normal, "prod", lineage, uint64(7), "config", in.Targets, 5, 3}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

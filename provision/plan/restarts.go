@@ -9,7 +9,7 @@ import "hardway/provision/addr"
 func foreignInputs(changes []Change) {
 	replaced := map[addr.Address]bool{}
 	for _, c := range changes {
-		if (c.Action == Update || c.Action == Replace) && !metaOnly(c) {
+		if (c.Action == Update || c.Action == Replace) && !metaOnly(c) && !rewritten(c) {
 			replaced[c.Addr] = true
 		}
 	}

@@ -1,9 +1,14 @@
-package units
+package unitfile
 
 import (
 	"fmt"
 	"strings"
 )
+
+// InputsVariable names the environment variable that carries the digest of
+// everything a restart is needed for. It is read back from the running process,
+// so that a restart which is still owed is seen after a crash.
+const InputsVariable = "HARDWAY_INPUTS"
 
 // Option is one setting of a unit file.
 type Option struct {

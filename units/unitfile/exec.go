@@ -1,10 +1,16 @@
-package units
+// Package unitfile reads and writes the text of systemd units: settings, and
+// command lines that systemd passes on word by word.
+//
+// It knows systemd's syntax (systemd.syntax(7), systemd.service(5)). It must
+// never know components, flags or versions.
+package unitfile
 
 import (
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -16,9 +22,9 @@ const continuation = " \\\n    "
 // this error has an edited unit before him and should show its text instead.
 var ErrExpansion = errors.New("the command line uses a specifier or variable of systemd")
 
-// renderExec writes an argument vector so that systemd passes exactly these
+// RenderExec writes an argument vector so that systemd passes exactly these
 // arguments: no word splitting, no specifier, no variable, no comment.
-func renderExec(argv []string) (string, error) {
+func RenderExec(argv []string) (string, error) {
 	if len(argv) == 0 {
 		return "", errors.New("there is no command")
 	}
@@ -28,7 +34,7 @@ func renderExec(argv []string) (string, error) {
 	var out strings.Builder
 	out.WriteString(argv[0])
 	for _, arg := range argv[1:] {
-		if err := checkValue(arg); err != nil {
+		if err := CheckValue(arg); err != nil {
 			return "", err
 		}
 		if strings.HasPrefix(arg, "--") {
@@ -36,7 +42,7 @@ func renderExec(argv []string) (string, error) {
 		} else {
 			out.WriteByte(' ')
 		}
-		out.WriteString(quote(escapeExpansion.Replace(arg)))
+		out.WriteString(Quote(escapeExpansion.Replace(arg)))
 	}
 	return out.String(), nil
 }
@@ -51,25 +57,25 @@ func checkExecutable(path string) error {
 		return fmt.Errorf("the executable %q is not an absolute path", path)
 	}
 	for _, r := range path {
-		if !isPlain(r) {
+		if !IsPlain(r) {
 			return fmt.Errorf("the path of the executable %q contains %q; use letters, digits and /._+- only", path, r)
 		}
 	}
 	return nil
 }
 
-// isPlain reports whether systemd reads the character as itself everywhere in a command line.
-func isPlain(r rune) bool {
+// IsPlain reports whether systemd reads the character as itself everywhere in a command line.
+func IsPlain(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._:=,@+-", r)
 }
 
-// quote writes a word in double quotes unless all of it is harmless. A word
+// Quote writes a word in double quotes unless all of it is harmless. A word
 // that starts with # or ; has to be quoted even though it has no blanks: after
 // a continuation systemd would take it for a comment.
-func quote(word string) string {
+func Quote(word string) string {
 	harmless := word != ""
 	for _, r := range word {
-		if !isPlain(r) && !strings.ContainsRune("%$*[]{}", r) {
+		if !IsPlain(r) && !strings.ContainsRune("%$*[]{}", r) {
 			harmless = false
 			break
 		}
@@ -256,4 +262,19 @@ func unescapeExpansion(word string) (string, error) {
 		out.WriteByte(word[i])
 	}
 	return out.String(), nil
+}
+
+// CheckValue refuses what cannot be one argument of a command line or has no
+// business in one: systemd drops a line that is not UTF-8, a newline ends it,
+// and no flag of any component takes a control character.
+func CheckValue(s string) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("the value %q is not valid UTF-8", s)
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("the value %q contains the control character %U", s, r)
+		}
+	}
+	return nil
 }
