@@ -52,6 +52,7 @@ func (s *Session) Apply(ctx context.Context, p *plan.Plan, o ApplyOptions) (appl
 	env := apply.Env{
 		Hosts: s.hosts, Masters: masters(s.cfg), Store: s.store, Secrets: secrets, Recipients: s.recipients(snap.Public),
 		Artifacts: binaries.NewCache(s.cfg.Binaries.Cache), Now: s.opts.Now, Parallelism: s.parallelism(),
+		Settle: s.opts.Settle,
 	}
 	result, err := apply.Run(ctx, p, env, o.Sink)
 	ctx = context.WithoutCancel(ctx) // what is done is stored, also after an interrupt

@@ -46,9 +46,6 @@ func (s *Session) Certificates(ctx context.Context) ([]Certificate, error) {
 		}
 		out = append(out, c)
 	}
-	if err := s.connect(ctx, nil); err != nil {
-		return nil, err
-	}
 	requests := map[addr.Host]facts.Request{}
 	for _, a := range snap.Addresses() {
 		if spec := snap.Resources[a].Spec.Certificate; spec != nil {
@@ -57,7 +54,10 @@ func (s *Session) Certificates(ctx context.Context) ([]Certificate, error) {
 			requests[a.Host] = q
 		}
 	}
-	seen := s.observe(ctx, requests)
+	seen := s.read(ctx, requests, nil)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for _, a := range snap.Addresses() {
 		spec := snap.Resources[a].Spec.Certificate
 		if spec == nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -20,29 +22,71 @@ import (
 // that cannot be reached is remembered as such; it is a value, not a failure, and
 // it costs its time limit once, however often it is asked for.
 func (s *Session) connect(ctx context.Context, on func(addr.Host, error)) error {
+	s.each(func(h config.Host) {
+		if s.dialled(h.Addr) {
+			return
+		}
+		if _, err := s.dial(ctx, h); on != nil {
+			on(h.Addr, err)
+		}
+	})
+	return ctx.Err()
+}
+
+// read asks every host everything, in one batch each, and dials those that were
+// not dialled yet. One that does not answer holds up none of the others.
+func (s *Session) read(ctx context.Context, requests map[addr.Host]facts.Request, on func(addr.Host, error)) map[addr.Host]facts.Observation {
+	out := map[addr.Host]facts.Observation{}
+	var mu sync.Mutex
+	s.each(func(h config.Host) {
+		conn, err := s.dial(ctx, h)
+		o := facts.Observation{}
+		if err == nil {
+			o, err = conn.Observe(ctx, requests[h.Addr])
+		}
+		if err != nil {
+			o = facts.Unreachable(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		out[h.Addr] = o
+		if on != nil {
+			on(h.Addr, err)
+		}
+	})
+	return out
+}
+
+// each runs f for every host, several at a time.
+func (s *Session) each(f func(config.Host)) {
 	g := errgroup.Group{}
 	g.SetLimit(s.parallelism())
 	for _, h := range s.cfg.Hosts {
-		if s.dialled(h.Addr) {
-			continue
-		}
 		g.Go(func() error {
-			conn, err := s.opts.Dial(ctx, h)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if err != nil {
-				s.unreachable[h.Addr] = err
-			} else {
-				s.hosts[h.Addr] = conn
-			}
-			if on != nil {
-				on(h.Addr, err)
-			}
+			f(h)
 			return nil
 		})
 	}
-	_ = g.Wait() // failures are values
-	return ctx.Err()
+	_ = g.Wait() // what fails is a value
+}
+
+// dial returns the connection to a host, or why there is none.
+func (s *Session) dial(ctx context.Context, h config.Host) (host.Host, error) {
+	s.mu.Lock()
+	conn, err := s.hosts[h.Addr], s.unreachable[h.Addr]
+	s.mu.Unlock()
+	if conn != nil || err != nil {
+		return conn, err
+	}
+	conn, err = s.opts.Dial(ctx, h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.unreachable[h.Addr] = err
+		return nil, err
+	}
+	s.hosts[h.Addr] = conn
+	return conn, nil
 }
 
 func (s *Session) parallelism() int {
@@ -60,45 +104,27 @@ func (s *Session) dialled(h addr.Host) bool {
 	return up || down
 }
 
-// observe asks every connected host everything, in one batch each.
-func (s *Session) observe(ctx context.Context, requests map[addr.Host]facts.Request) map[addr.Host]facts.Observation {
-	out := map[addr.Host]facts.Observation{}
-	var mu sync.Mutex
-	g := errgroup.Group{}
-	g.SetLimit(s.parallelism())
-	for _, h := range s.cfg.Hosts {
-		conn, ok := s.hosts[h.Addr]
-		if !ok {
-			mu.Lock()
-			out[h.Addr] = facts.Unreachable(s.unreachable[h.Addr])
-			mu.Unlock()
-			continue
-		}
-		g.Go(func() error {
-			o, err := conn.Observe(ctx, requests[h.Addr])
-			if err != nil {
-				o = facts.Unreachable(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			out[h.Addr] = o
-			return nil
-		})
-	}
-	_ = g.Wait() // failures are values
-	return out
-}
-
-// lockHosts takes the lock of every connected host, all or nothing.
+// lockHosts takes the lock of every connected host, all or nothing. A host whose
+// connection is lost by now holds up nobody: its changes will say so.
 func (s *Session) lockHosts(ctx context.Context, operation string) error {
+	var mu sync.Mutex
 	var errs []error
-	for _, h := range s.cfg.Hosts {
-		if conn, ok := s.hosts[h.Addr]; ok {
-			if err := conn.Lock(ctx, s.holder(operation)); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", h.Addr, err))
-			}
+	s.each(func(h config.Host) {
+		s.mu.Lock()
+		conn, ok := s.hosts[h.Addr]
+		s.mu.Unlock()
+		if !ok {
+			return
 		}
-	}
+		err := conn.Lock(ctx, s.holder(operation))
+		if _, lost := errors.AsType[*host.LostError](err); err == nil || lost {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, fmt.Errorf("%s: %w", h.Addr, err))
+	})
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
 

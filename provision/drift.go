@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"hardway/provision/addr"
 	"hardway/provision/config"
 	"hardway/provision/facts"
@@ -60,21 +58,15 @@ func (s *Session) Drift(ctx context.Context, o DriftOptions) (*plan.Drift, error
 func (s *Session) look(ctx context.Context, requests map[addr.Host]facts.Request, on func(addr.Host, error)) map[addr.Host]facts.Observation {
 	out := map[addr.Host]facts.Observation{}
 	var mu sync.Mutex
-	g := errgroup.Group{}
-	g.SetLimit(s.parallelism())
-	for _, h := range s.cfg.Hosts {
-		g.Go(func() error {
-			o, err := s.lookAt(ctx, h, requests[h.Addr])
-			mu.Lock()
-			defer mu.Unlock()
-			out[h.Addr] = o
-			if on != nil {
-				on(h.Addr, err)
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // failures are values
+	s.each(func(h config.Host) {
+		o, err := s.lookAt(ctx, h, requests[h.Addr])
+		mu.Lock()
+		defer mu.Unlock()
+		out[h.Addr] = o
+		if on != nil {
+			on(h.Addr, err)
+		}
+	})
 	return out
 }
 

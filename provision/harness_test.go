@@ -207,7 +207,7 @@ func mirror(t testing.TB, dir string, cfg *config.Cluster) {
 // options of a session of this world's controller.
 func (w *world) options() provision.Options {
 	return provision.Options{
-		Config: config.Options{Dir: w.dir, UserHome: w.dir, Vars: w.vars}, Version: "0.0.0-test", Now: w.now,
+		Config: config.Options{Dir: w.dir, UserHome: w.dir, Vars: w.vars}, Version: "0.0.0-test", Now: w.now, Settle: time.Millisecond,
 		Getenv: func(name string) string { return map[string]string{"HW_IDENTITY": w.identity}[name] },
 		Dial: func(_ context.Context, h config.Host) (host.Host, error) {
 			if err := w.down[h.Addr]; err != nil {

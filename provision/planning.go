@@ -66,14 +66,11 @@ func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) 
 		return nil, err
 	}
 	kept := s.kept(public, o)
-	if err := s.connect(ctx, o.OnHost); err != nil {
-		return nil, err
-	}
 	asked, err := union(want.Set, kept)
 	if err != nil {
 		return nil, err
 	}
-	in.Facts = s.observe(ctx, requests(s.cfg, asked, public, o.Deep))
+	in.Facts = s.read(ctx, requests(s.cfg, asked, public, o.Deep), o.OnHost)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -89,7 +86,7 @@ func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) 
 
 func (s *Session) sameCluster(public state.Public) error {
 	if public.Cluster != s.cfg.Name {
-		return fmt.Errorf("%s: the state %s is of the cluster %q, this configuration of %q; a directory is one cluster",
+		return fmt.Errorf("%s: the state %s is of the cluster %q, this configuration of %q; a directory is one cluster: put the right name back, or run `hardway state recover`",
 			s.cfg.Range, s.store.Path(), public.Cluster, s.cfg.Name)
 	}
 	return nil

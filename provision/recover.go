@@ -47,11 +47,8 @@ func (r Recovery) Whole() bool {
 func (s *Session) RecoveryCandidates(ctx context.Context, onHost func(addr.Host, error)) (Recovery, error) {
 	r := Recovery{local: s.store.Candidates(), Unreachable: map[addr.Host]string{}, Foreign: map[addr.Host]facts.Mark{}}
 	r.Candidates = slices.Clone(r.local)
-	if err := s.connect(ctx, onHost); err != nil {
-		return r, err
-	}
 	ev := state.Evidence{Cluster: s.cfg.Name, Marks: map[addr.Host]facts.Mark{}}
-	for h, o := range s.observe(ctx, nil) {
+	for h, o := range s.read(ctx, nil, onHost) {
 		switch {
 		case !o.Reachable():
 			r.Unreachable[h] = o.Err

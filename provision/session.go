@@ -33,6 +33,7 @@ type Options struct {
 	Log         *slog.Logger
 	Parallelism int           // hosts at once; 0 means 10
 	LockTimeout time.Duration // how long to wait for the state's lock
+	Settle      time.Duration // how long a restarted process must stay up; 0 means 2 s
 	Getenv      func(string) string
 	Now         func() time.Time
 	// Dial connects to a host; nil means SSH.

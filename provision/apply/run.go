@@ -56,6 +56,9 @@ type Env struct {
 	Now        func() time.Time
 	// Parallelism is how many hosts are worked on at once; 0 means 10.
 	Parallelism int
+	// Settle is how long a process that ran before must stay up once its gate is
+	// open; 0 means 2 s.
+	Settle time.Duration
 }
 
 // perHost is how many changes run at once on one host: one on the control

@@ -101,7 +101,7 @@ func (b *bench) run(ctx context.Context) (Result, error) {
 		b.t.Fatal(err)
 	}
 	b.plan.Lineage, b.plan.Serial = b.store.snap.Lineage, b.store.snap.Serial
-	return Run(ctx, b.plan, Env{Hosts: map[addr.Host]host.Host{m1: s}, Masters: []addr.Host{m1}, Store: b.store, Artifacts: nothing{}, Now: time.Now},
+	return Run(ctx, b.plan, Env{Hosts: map[addr.Host]host.Host{m1: s}, Masters: []addr.Host{m1}, Store: b.store, Artifacts: nothing{}, Now: time.Now, Settle: time.Millisecond},
 		func(e Event) { b.events = append(b.events, e) })
 }
 

@@ -85,8 +85,65 @@ func (r *run) bring(stop context.Context, h host.Host, c plan.Change, start host
 	g := *u.Gate
 	if within > 0 {
 		g.Timeout = max(within-time.Since(begun), time.Second)
+		return r.stays(stop, h, c, g)
 	}
-	return r.gate(stop, h, c, g, within > 0)
+	return r.gate(stop, h, c, g, false)
+}
+
+// settle is how long a process that ran before must stay up once its gate is
+// open, unless Env says otherwise. Some answer at first and end a moment later,
+// when they come to what they cannot do: a kubelet answers its probe 0.3 s before
+// it ends because of a cgroup that is not there.
+const settle = 2 * time.Second
+
+// stays waits for the gate, and then that the process behind it stays up. One that
+// ended once may have had a reason of its own, and its gate is waited for again.
+func (r *run) stays(stop context.Context, h host.Host, c plan.Change, g resource.Gate) error {
+	name, deadline := c.Spec.Unit.Name, time.Now().Add(g.Timeout)
+	for {
+		if err := r.gate(stop, h, c, g, true); err != nil {
+			return err
+		}
+		then, err := r.process(h, name)
+		if err == nil {
+			select {
+			case <-stop.Done(): // it is healthy as far as anybody knows
+				return nil
+			case <-time.After(orSettle(r.Settle)):
+			}
+			var now facts.Unit
+			if now, err = r.process(h, name); err == nil {
+				if then.Active == "active" && now.Active == "active" && now.PID == then.PID {
+					return nil
+				}
+				if now.Active == "failed" || now.Restarts >= maxRestarts || time.Now().After(deadline) {
+					err := &dyingError{unit: name, restarts: now.Restarts, active: now.Active}
+					return r.explain(h, c.Addr, name, fmt.Errorf("%s opened, but the process did not stay up: %w", g.Name, err))
+				}
+			}
+		}
+		switch {
+		case err == nil:
+		case over(err):
+			return fmt.Errorf("waiting for %s to stay up: %w", name, ending(err))
+		default: // a host that does not answer this says nothing against its gate
+			return nil
+		}
+		g.Timeout = max(time.Until(deadline), time.Second)
+	}
+}
+
+func orSettle(d time.Duration) time.Duration {
+	if d <= 0 {
+		return settle
+	}
+	return d
+}
+
+// process asks systemd about a unit.
+func (r *run) process(h host.Host, unit string) (facts.Unit, error) {
+	o, err := h.Observe(r.ctx, facts.Request{Units: []string{unit}})
+	return o.Units[unit], err
 }
 
 // owe records restarts that nothing else would show any more once what they are
@@ -159,11 +216,11 @@ func (e *dyingError) Error() string {
 // dying asks systemd whether the process stays up. A host that does not answer
 // says nothing about that.
 func (r *run) dying(h host.Host, unit string) error {
-	o, err := h.Observe(r.ctx, facts.Request{Units: []string{unit}})
+	u, err := r.process(h, unit)
 	if err != nil {
 		return nil
 	}
-	if u := o.Units[unit]; u.Active == "failed" || u.Restarts >= maxRestarts {
+	if u.Active == "failed" || u.Restarts >= maxRestarts {
 		return &dyingError{unit: unit, restarts: u.Restarts, active: u.Active}
 	}
 	return nil

@@ -1,15 +1,14 @@
 package ssh
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"hardway/provision/facts"
 	"hardway/provision/host"
 	"hardway/provision/host/ssh/sshtest"
 )
@@ -27,212 +25,12 @@ import (
 // that hosts really have, instead of a choice of places and short times.
 var allFaults = flag.Bool("faults", false, "inject every fault at every place")
 
-// site is a directory of a host that a scenario works on.
-type site struct {
-	root string
-	cfg  Config
-}
-
-// What the scenario writes, and what stood there before; nothing for absent.
-var (
-	largeContent = bytes.Repeat([]byte("0123456789abcde\n"), 3<<16) // 3 MiB
-	scenarioPuts = []struct{ name, old, text string }{
-		{"a.conf", "old a\n", "new a\n"},
-		{"b.conf", strings.Repeat("old b\n", 1000), strings.Repeat("new b\n", 2000)},
-		{"c.conf", "", strings.Repeat("c", 20<<10)},
-		{"d.key", "", "a key\n"},
-		{"dir/e.conf", "", ""},
-		{"large", "old large\n", string(largeContent)},
-	}
-	hostsBefore = "127.0.0.1 localhost" // without a newline at its end
-	hostsAfter  = hostsBefore + "\n# BEGIN hardway\n10.0.0.1 m1\n# END hardway\n"
-)
-
-// newSite makes a host as it is before the scenario.
-func newSite(t testing.TB, s *sshtest.Server, at string) site {
-	t.Helper()
-	c := config(t, s)
-	c.RunDir, c.StateDir = filepath.Join(at, "run"), filepath.Join(at, "state")
-	w := site{root: filepath.Join(at, "root"), cfg: c}
-	if err := os.MkdirAll(w.root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	files := map[string]string{"hosts": hostsBefore, "unwanted": "unwanted\n"}
-	for _, p := range scenarioPuts {
-		if p.old != "" {
-			files[p.name] = p.old
-		}
-	}
-	for name, text := range files {
-		if err := os.WriteFile(w.at(name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("old-target", w.at("link")); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func (w site) at(name string) string { return filepath.Join(w.root, name) }
-
-// scenario does what an apply does with a host: it reads what is there, and
-// brings it to what should be. It may be begun anew at any time.
-func (w site) scenario(ctx context.Context, h *Host) error {
-	req := facts.Request{Files: []facts.FileRequest{{Path: w.at("unwanted")}}}
-	for _, p := range scenarioPuts {
-		req.Files = append(req.Files, facts.FileRequest{Path: w.at(p.name)})
-	}
-	seen, err := h.Observe(ctx, req)
-	if err != nil {
-		return err
-	}
-	expect := func(name string) string {
-		if f := seen.Files[w.at(name)]; f.Exists() {
-			return f.SHA256
-		}
-		return "absent"
-	}
-	run := func(name, stdin string, args ...string) error {
-		_, err := h.Run(ctx, host.Script{Name: name, Args: args, Stdin: []byte(stdin)})
-		return err
-	}
-	if err := run("directory", "", w.at("dir"), "0750", "root", "root"); err != nil {
-		return err
-	}
-	for _, p := range scenarioPuts {
-		if err := run("prior-save", "", w.at(p.name)); err != nil {
-			return err
-		}
-		f := put(w.at(p.name), []byte(p.text))
-		f.Expect = expect(p.name)
-		if err := h.Put(ctx, f); err != nil {
-			return err
-		}
-	}
-	if err := run("link", "", "new-target", w.at("link")); err != nil {
-		return err
-	}
-	if err := run("block", "10.0.0.1 m1\n", w.at("hosts")); err != nil {
-		return err
-	}
-	r := host.Remove{Path: w.at("unwanted")}
-	if f := seen.Files[r.Path]; f.Exists() {
-		r.Expect = f.SHA256
-	}
-	return h.Remove(ctx, r)
-}
-
-// undo puts back what the scenario kept of the time before it.
-func (w site) undo(ctx context.Context, h *Host) error {
-	if _, err := h.Run(ctx, host.Script{Name: "block", Args: []string{w.at("hosts")}}); err != nil {
-		return err
-	}
-	_, err := h.Run(ctx, host.Script{Name: "prior-restore", Args: []string{w.at("b.conf")}})
-	return err
-}
-
-// tree is everything below a directory: mode and content, by path.
-func tree(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		text := ""
-		switch {
-		case d.Type() == fs.ModeSymlink:
-			text, err = os.Readlink(p)
-		case d.Type().IsRegular():
-			var b []byte
-			b, err = os.ReadFile(p)
-			text = string(b)
-		}
-		rel, _ := filepath.Rel(dir, p)
-		out[rel] = info.Mode().String() + " " + text
-		return err
-	})
-	if err != nil {
-		t.Errorf("looking at %s: %v", dir, err)
-	}
-	return out
-}
-
-// torn names the files that have neither their old nor their new content.
-func (w site) torn() []string {
-	var out []string
-	look := func(name string, good ...string) {
-		b, err := os.ReadFile(w.at(name))
-		if errors.Is(err, fs.ErrNotExist) && slices.Contains(good, "") {
-			return
-		}
-		if err != nil || !slices.Contains(good, string(b)) {
-			out = append(out, fmt.Sprintf("%s (%d bytes, %v)", name, len(b), err))
-		}
-	}
-	for _, p := range scenarioPuts {
-		look(p.name, p.old, p.text)
-	}
-	look("hosts", hostsBefore, hostsAfter)
-	look("unwanted", "", "unwanted\n")
-	if to, err := os.Readlink(w.at("link")); err != nil || to != "old-target" && to != "new-target" {
-		out = append(out, fmt.Sprintf("link (%q, %v)", to, err))
-	}
-	return out
-}
-
-// watch reads the files again and again, and says at the end whether one of them
-// was ever torn.
-func (w site) watch() (stop func() []string) {
-	over, found := make(chan struct{}), make(chan []string)
-	go func() {
-		for {
-			if torn := w.torn(); len(torn) > 0 {
-				found <- torn
-				return
-			}
-			select {
-			case <-over:
-				found <- nil
-				return
-			case <-time.After(25 * time.Millisecond):
-			}
-		}
-	}()
-	return sync.OnceValue(func() []string { close(over); return <-found })
-}
-
 // tally is what came of all cuts.
 type tally struct{ cuts, beyond, torn, stuck, slow, differ, other atomic.Int64 }
 
 func (c *tally) String() string {
 	return fmt.Sprintf("%d cuts (%d more places came after the end), %d torn files, %d stuck locks, %d late ends, %d different trees, %d others",
 		c.cuts.Load(), c.beyond.Load(), c.torn.Load(), c.stuck.Load(), c.slow.Load(), c.differ.Load(), c.other.Load())
-}
-
-// leftovers are files that no session should leave behind.
-func (w site) leftovers(t *testing.T) []string {
-	var out []string
-	for name := range tree(t, w.root) {
-		if strings.Contains(name, ".hardway.") {
-			out = append(out, name)
-		}
-	}
-	for name := range tree(t, w.cfg.StateDir) {
-		if name == "lock.info" || strings.HasSuffix(name, ".new") {
-			out = append(out, "state/"+name)
-		}
-	}
-	for _, name := range entries(t, w.cfg.RunDir) {
-		out = append(out, "run/"+name)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // result is what an uninterrupted scenario leaves, and what is there when it was undone.
@@ -414,7 +212,7 @@ func places(seen *proxy) []cut {
 		}
 		for i, c := range at {
 			for k, mode := range cutModes {
-				if c.mode = mode; *allFaults || i%12 == 5 && i/12%len(cutModes) == k {
+				if c.mode = mode; *allFaults || i%40 == 17 && i/40%len(cutModes) == k {
 					out = append(out, c)
 				}
 			}
@@ -455,4 +253,162 @@ func TestCuts(t *testing.T) {
 	}
 	workers.Wait()
 	t.Log(&count)
+}
+
+// A black hole with the times that hosts really have: the controller gives up in
+// time while it connects, while it waits for an answer and while it sends.
+func TestBlackHoleInRealTime(t *testing.T) {
+	needsRoot(t)
+	if !*allFaults {
+		t.Skip("takes more than a minute; run it with -faults")
+	}
+	s := sshtest.Start(t, sshtest.Options{})
+	for _, c := range []struct {
+		name   string
+		offset int64
+		limit  time.Duration
+	}{
+		{"connecting", 1000, DefaultConnectTimeout},
+		{"waiting", 40 << 10, DefaultIdleTimeout},
+		{"sending", 2 << 20, DefaultIdleTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, p := newSite(t, s, t.TempDir()), newProxy(t, s.Address, cut{mode: cutHole, dir: toHost, offset: c.offset})
+			defer p.end()
+			cfg := w.cfg
+			cfg.Dial, cfg.ConnectTimeout, cfg.KeepAlive, cfg.IdleTimeout = p.dial, 0, 0, 0
+			_, err := w.attempt(t.Context(), cfg)
+			took := time.Since(p.when)
+			if err == nil || took > c.limit+5*time.Second {
+				t.Errorf("it ended %s after the cut: %v", took, err)
+			}
+			t.Logf("it ended %s after the cut: %v", took.Round(100*time.Millisecond), err)
+		})
+	}
+}
+
+// limited is a connection that ends after some more bytes to the host.
+type limited struct {
+	*net.TCPConn
+	left *atomic.Int64 // negative for no limit
+}
+
+func (l limited) Write(b []byte) (int, error) {
+	left := l.left.Load()
+	if left < 0 {
+		return l.TCPConn.Write(b)
+	}
+	n, err := l.TCPConn.Write(b[:min(int64(len(b)), left)])
+	l.left.Store(left - int64(n))
+	if err == nil && n < len(b) {
+		_ = l.TCPConn.CloseWrite()
+		err = io.ErrClosedPipe
+	}
+	return n, err
+}
+
+// dialLimited opens a session that a test can cut.
+func dialLimited(t *testing.T, cfg Config) (*Host, *atomic.Int64) {
+	t.Helper()
+	left := new(atomic.Int64)
+	left.Store(-1)
+	cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return limited{c.(*net.TCPConn), left}, nil
+	}
+	return dial(t, cfg), left
+}
+
+// A request that arrives in part is not run in part: neither with half of its
+// input, nor with half of its arguments.
+func TestCutInsideAFrame(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Options{})
+	for _, c := range []struct {
+		name   string
+		script func(note string) host.Script
+		after  int64
+	}{
+		{"input", func(note string) host.Script {
+			return host.Script{Name: "exec", Args: []string{"sh", "-c", `wc -c >"$1"`, "sh", note}, Stdin: make([]byte, 200<<10)}
+		}, 150 << 10},
+		{"large input", func(note string) host.Script {
+			return host.Script{Name: "exec", Args: []string{"sh", "-c", `wc -c >"$1.new"; mv "$1.new" "$1"`, "sh", note}, Stdin: make([]byte, 4<<20)}
+		}, 2 << 20},
+		{"arguments", func(note string) host.Script {
+			args := []string{"sh", "-c", `echo $# >"$1"`, "sh", note}
+			for range 1000 {
+				args = append(args, strings.Repeat("x", 120))
+			}
+			return host.Script{Name: "exec", Args: args}
+		}, 90 << 10},
+		{"script", func(note string) host.Script {
+			// exec.sh itself is sent with the first request of a channel.
+			return host.Script{Name: "exec", Args: []string{"touch", note}}
+		}, 2000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(t, s)
+			for range 3 { // whoever is faster would decide
+				h, left := dialLimited(t, cfg)
+				if c.name != "script" {
+					if _, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"true"}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				note := filepath.Join(t.TempDir(), "note")
+				left.Store(c.after)
+				_, err := h.Run(t.Context(), c.script(note))
+				if _, lost := errors.AsType[*host.LostError](err); !lost {
+					t.Fatalf("got %v", err)
+				}
+				other := dial(t, cfg)
+				eventually(t, "the end of the first session", func() bool { return len(entries(t, cfg.RunDir)) == 1 })
+				if text, err := os.ReadFile(note); err == nil {
+					t.Fatalf("it was run with a part of what was sent: %q", text)
+				}
+				if err := errors.Join(h.Close(), other.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// When a session ends, what runs is asked to end and may clear up; nobody gets the
+// lock before it has.
+func TestCutLetsAScriptClearUp(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Options{})
+	cfg := config(t, s)
+	h, left := dialLimited(t, cfg)
+	if err := h.Lock(t.Context(), "first"); err != nil {
+		t.Fatal(err)
+	}
+	note := filepath.Join(t.TempDir(), "note")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"sh", "-c",
+			`trap 'sleep 1; echo cleared >>"$1"; exit 1' TERM; echo began >"$1"; while :; do sleep 0.1; done`, "sh", note}})
+		ended <- err
+	}()
+	read := func() string { text, _ := os.ReadFile(note); return string(text) }
+	eventually(t, "the script", func() bool { return read() == "began\n" })
+	left.Store(0)
+	_ = h.control.beat(1 << 20)
+	if err := <-ended; err == nil {
+		t.Fatal("the connection was not cut")
+	}
+	other := dial(t, cfg)
+	eventually(t, "the lock", func() bool { return other.Lock(t.Context(), "second") == nil })
+	if got := read(); got != "began\ncleared\n" {
+		t.Errorf("the lock was free before the script had cleared up: %q", got)
+	}
 }

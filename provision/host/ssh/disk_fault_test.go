@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,8 +179,13 @@ func changes() []change {
 			writes("f", "n", 6000)(t, h, dir)
 		}, script("prior-restore", "", "DIR/f")},
 		{"swap-off", writes("f", "/dev/x none swap sw 0 0\n", 100), script("swap-off", "", "DIR/f")},
+		{"keep", both(writes("f", "o", 5000), linksTo("x", "l")), script("keep", "", "7", "DIR/f", "DIR/l")},
+		{"keep-restore", both(writes("f", "o", 5000), first(script("keep", "", "7", "DIR/f")), writes("f", "n", 6000)), script("keep-restore", "", "7", "DIR/f")},
 	}
 }
+
+// script is the name of the script that does it.
+func (c change) script() string { name, _, _ := strings.Cut(c.name, " "); return name }
 
 // Whatever is wrong with the disk, a change happens wholly, or not at all and with
 // an error that says what is wrong and where; it works once the disk does.
@@ -261,7 +267,8 @@ func TestChangesOnABadDisk(t *testing.T) {
 					t.Errorf("%s was not whole, and said nothing:\n%s", c.name, cmp.Diff(then, now))
 				}
 				for name := range tree(t, d.dir) {
-					if strings.Contains(name, ".hardway.") || strings.HasSuffix(name, ".new") {
+					// keep has one place to build in, which the next keep clears.
+					if strings.Contains(name, ".hardway.") || strings.HasSuffix(name, ".new") && name != "state/generations/.new" {
 						t.Errorf("%s left %s behind", c.name, name)
 					}
 				}
@@ -272,6 +279,107 @@ func TestChangesOnABadDisk(t *testing.T) {
 				t.Errorf("only %d failed: the fault does not work", failed)
 			}
 		})
+	}
+}
+
+// A mount point is written in place. Where that does not fit, what stood there is
+// put back.
+func TestMountPointOnAFullDisk(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	d := mountDisk(t, "size=64k")
+	h := dial(t, config(t, sshtest.Start(t, sshtest.Options{})))
+	old := bytes.Repeat([]byte("o"), 10000)
+	target := filepath.Join(t.TempDir(), "hosts") // its directory has room
+	if err := os.WriteFile(target, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.mount("--bind", d.write("hosts", len(old), 'o'), target)
+	t.Cleanup(func() { _ = exec.Command("umount", target).Run() })
+	err := h.Put(t.Context(), put(target, bytes.Repeat([]byte("n"), 100000)))
+	if err == nil {
+		t.Fatal("100000 bytes went into 64 KiB")
+	}
+	explains(t, err, target, noSpace, "put back")
+	if now, _ := os.ReadFile(target); !bytes.Equal(now, old) {
+		t.Errorf("the old content is gone: %d bytes", len(now))
+	}
+	if left := entries(t, filepath.Dir(target)); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A system call that fails, whichever and in whatever way: the old is there or the
+// new, nobody is told that all went well, and the same again ends well.
+func TestInjectedErrors(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	tr := newTracer(t)
+	for _, name := range []string{"swapoff", "swapon"} {
+		tr.program(t, name, "exit 0\n")
+	}
+	cfg := config(t, sshtest.Start(t, sshtest.Options{Path: tr.dir}))
+	h := dial(t, cfg)
+	if err := h.Lock(t.Context(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	errnos := []struct{ name, text string }{{"ENOSPC", noSpace}, {"EIO", "Input/output error"}, {"EROFS", readOnly}}
+	places := []string{
+		"write:1", "write:2", "write:3", "write:1+", "fsync:1", "fsync:2", "fsync:1+", "rename,renameat:1", "rename,renameat,renameat2:1+", "copy_file_range:1",
+		"fchmodat:1", "fchownat:1", "unlinkat:1", "symlinkat:1", "mkdir:1", "linkat:1", "rmdir:1",
+	}
+	tried, hits, number := 0, 0, 0
+	for _, c := range changes() {
+		site := func() string {
+			dir := t.TempDir()
+			if c.before != nil {
+				c.before(t, h, dir)
+			}
+			return dir
+		}
+		whole := site()
+		if err := c.do(t.Context(), h, whole); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for _, place := range places {
+			for _, errno := range errnos {
+				if number++; !*allFaults && number%29 != 0 {
+					continue
+				}
+				if place == "unlinkat:1" && errno.name == "EROFS" {
+					continue // which rm -f takes for a file that is not there
+				}
+				call, when, _ := strings.Cut(place, ":")
+				name := fmt.Sprintf("%s, %s at %s number %s", c.name, errno.name, call, when)
+				dir := site()
+				old := tree(t, dir)
+				tr.arm(t, c.script(), fmt.Sprintf("%s:error=%s:when=%s", call, errno.name, when))
+				err := c.do(t.Context(), h, dir)
+				hit := slices.ContainsFunc(tr.disarm(t), func(e syscallEvent) bool { return e.injected && (e.touches(dir) || e.touches(cfg.StateDir)) })
+				tried++
+				if hit {
+					hits++
+				}
+				switch now := tree(t, dir); {
+				case hit && err == nil:
+					t.Errorf("%s: nobody was told", name)
+				case hit && !strings.HasSuffix(when, "+"): // else the message could not be written either
+					explains(t, fmt.Errorf("%s: %w", name, err), errno.text)
+				case !equalTrees(now, old) && !equalTrees(now, tree(t, whole)):
+					t.Errorf("%s: neither the old nor the new (-old +now):\n%s", name, cmp.Diff(old, now))
+				}
+				if err := c.do(t.Context(), h, dir); err != nil {
+					t.Errorf("%s: the same again: %v", name, err)
+				}
+				if diff := cmp.Diff(tree(t, whole), tree(t, dir)); diff != "" {
+					t.Errorf("%s: the same again does not end as it should (-want +got):\n%s", name, diff)
+				}
+			}
+		}
+	}
+	t.Logf("%d injections, %d hit a file", tried, hits)
+	if *allFaults && hits < 60 || hits == 0 {
+		t.Errorf("only %d of %d injections hit a file", hits, tried)
 	}
 }
 
@@ -338,9 +446,16 @@ func TestFullRunDirectory(t *testing.T) {
 	if !*allFaults {
 		step *= 4
 	}
-	done, refused := 0, 0
+	var rooms []string
 	for room := 4 << 10; room <= 192<<10; room += step {
-		d := mountDisk(t, fmt.Sprint("size=", room))
+		rooms = append(rooms, fmt.Sprint("size=", room))
+	}
+	for inodes := 1; inodes <= 24; inodes += step >> 12 {
+		rooms = append(rooms, fmt.Sprint("nr_inodes=", inodes))
+	}
+	done, refused := 0, 0
+	for _, room := range rooms {
+		d := mountDisk(t, room)
 		cfg := config(t, sshtest.Start(t, sshtest.Options{}))
 		cfg.RunDir = filepath.Join(d.dir, "run")
 		root := t.TempDir()
@@ -358,25 +473,25 @@ func TestFullRunDirectory(t *testing.T) {
 				return err
 			}
 			if info, err := os.Stat(filepath.Join(root, "d")); err != nil || info.Mode().Perm() != 0o750 {
-				t.Errorf("%d bytes of room: the directory: %v, %v", room, info, err)
+				t.Errorf("%s: the directory: %v, %v", room, info, err)
 			}
 			block := strings.Repeat("10.0.0.1 somewhere\n", 800)
 			if err := script("block", block, "DIR/hosts")(t.Context(), h, root); err != nil {
 				return err
 			}
 			if text, _ := os.ReadFile(filepath.Join(root, "hosts")); !strings.Contains(string(text), block+"# END") {
-				t.Errorf("%d bytes of room: the block is not whole: %d bytes", room, len(text))
+				t.Errorf("%s: the block is not whole: %d bytes", room, len(text))
 			}
 			text := bytes.Repeat([]byte("n"), 30<<10)
 			if err := h.Put(t.Context(), put(filepath.Join(root, "f"), text)); err != nil {
 				return err
 			}
 			if now, err := os.ReadFile(filepath.Join(root, "f")); !bytes.Equal(now, text) {
-				t.Errorf("%d bytes of room: the file: %d bytes, %v", room, len(now), err)
+				t.Errorf("%s: the file: %d bytes, %v", room, len(now), err)
 			}
 			r, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"head", "-c", "40000", "/dev/zero"}})
 			if err == nil && len(r.Stdout) != 40000 {
-				t.Errorf("%d bytes of room: %d bytes of output", room, len(r.Stdout))
+				t.Errorf("%s: %d bytes of output", room, len(r.Stdout))
 			}
 			return err
 		}()
@@ -386,7 +501,7 @@ func TestFullRunDirectory(t *testing.T) {
 		}
 		refused++
 		if !strings.Contains(err.Error(), "space left below "+cfg.RunDir) {
-			explains(t, fmt.Errorf("%d bytes of room: %w", room, err), noSpace)
+			explains(t, fmt.Errorf("%s: %w", room, err), noSpace)
 		}
 	}
 	t.Logf("%d sizes had room for all, %d were refused", done, refused)

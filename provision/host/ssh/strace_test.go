@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ type tracer struct {
 // traced are the system calls that change files, or make changes durable.
 const traced = "openat,open,creat,write,writev,pwrite64,copy_file_range,sendfile,ftruncate,truncate," +
 	"fsync,fdatasync,sync,syncfs,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat," +
-	"chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,close"
+	"chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,close,chdir,fchdir"
 
 func newTracer(t *testing.T) *tracer {
 	t.Helper()
@@ -101,6 +102,9 @@ var (
 func parseStrace(text string) []syscallEvent {
 	var out []syscallEvent
 	begun := map[string]string{} // the first half of a call that others interrupted, by process
+	// Where a process is: where it went itself, or else where the script was, which
+	// is the first process.
+	at, script := map[string]string{}, ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		if head, ok := strings.CutSuffix(line, " <unfinished ...>"); ok {
@@ -128,7 +132,13 @@ func parseStrace(text string) []syscallEvent {
 				e.paths = append(e.paths, filepath.Join(base, rel))
 			case rel == "" && filepath.IsAbs(base):
 				e.paths = append(e.paths, strings.TrimSuffix(base, " (deleted)"))
+			case rel != "":
+				e.paths = append(e.paths, filepath.Join("/", cmp.Or(at[e.pid], at[script]), rel))
 			}
+		}
+		script = cmp.Or(script, e.pid)
+		if strings.HasSuffix(e.name, "chdir") && !e.failed && len(e.paths) > 0 {
+			at[e.pid] = e.paths[0]
 		}
 		out = append(out, e)
 	}
@@ -145,6 +155,8 @@ func TestParseStrace(t *testing.T) {
 13 write(3</d/.hardway.a.X>, "a, \"/b\""..., 8192 <unfinished ...>
 12 fsync(4</d>) = 0
 13 <... write resumed>) = -1 ENOSPC (No space left on device) (INJECTED)
+15 chdir("/d/e") = 0
+15 mkdir("f", 0700) = 0
 14 renameat2(AT_FDCWD</w>, "x.new", AT_FDCWD</w>, "/d/x", RENAME_NOREPLACE) = -1 EEXIST (File exists)
 14 +++ exited with 0 +++
 `)
@@ -155,6 +167,8 @@ func TestParseStrace(t *testing.T) {
 	want := `12 openat [/d/.hardway.a.X] false false
 12 fsync [/d] false false
 13 write [/d/.hardway.a.X] true true
+15 chdir [/d/e] false false
+15 mkdir [/d/e/f] false false
 14 renameat2 [/w/x.new /d/x] true false
 `
 	if text != want {

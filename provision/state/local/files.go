@@ -17,6 +17,9 @@ import (
 	"hardway/provision/state"
 )
 
+// badDisk is what to do when a file of the state cannot be written.
+const badDisk = "make room or repair the disk, then run the command again"
+
 const (
 	backupSuffix  = ".backup"
 	journalSuffix = ".journal"
@@ -235,10 +238,14 @@ var globQuote = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).
 // replace writes a file as a whole or not at all, durably.
 func replace(path string, data []byte) error {
 	dir := filepath.Dir(path)
-	if err := renameio.WriteFile(path, data, fileMode, renameio.WithTempDir(dir), renameio.WithStaticPermissions(fileMode)); err != nil {
-		return err
+	err := renameio.WriteFile(path, data, fileMode, renameio.WithTempDir(dir), renameio.WithStaticPermissions(fileMode))
+	if err == nil {
+		err = syncDir(dir)
 	}
-	return syncDir(dir)
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, badDisk)
+	}
+	return nil
 }
 
 func syncDir(dir string) error {

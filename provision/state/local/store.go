@@ -210,7 +210,7 @@ func (s *Store) record(e state.Entry) error {
 		return fmt.Errorf("recording in %s: %w", j.path, err)
 	}
 	if err := j.flush(b); err != nil {
-		return fmt.Errorf("recording in %s: %w; make room or repair the disk, then run the command again", j.path, err)
+		return fmt.Errorf("recording in %s: %w; %s", j.path, err, badDisk)
 	}
 	return nil
 }
