@@ -32,7 +32,7 @@ func (r *run) make(h host.Host, c plan.Change) (state.Done, error) {
 	case resource.KindImage:
 		return state.Done{}, r.image(h, c, s.Image)
 	case resource.KindCertificate:
-		return r.certificate(h, s.Certificate)
+		return r.certificate(h, c)
 	case resource.KindSysctl:
 		return state.Done{}, r.script(h, "sysctl", s.Sysctl.Key, s.Sysctl.Value)
 	case resource.KindModule:

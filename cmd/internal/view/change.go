@@ -164,7 +164,7 @@ func quiet(name string, v plan.Value) bool {
 		return v.Text == "root:root" || v.Text == "root"
 	case "group":
 		return v.Text == "root"
-	case "sha256", "archive", "digest", "inputs":
+	case "sha256", "archive", "digest", "inputs", "not_before", "key_mode", "key_owner":
 		return true
 	}
 	return false
