@@ -1,14 +1,21 @@
 # What a person types. Each target says what it needs and installs it where it can.
 GO        ?= go
 BIN       := bin/hardway
+FAULTS    := bin/hardway-faults
 LAB       := examples/lab
+SOURCES   := $(shell find cmd certs provision templates units -type f -not -name '*_test.go') go.mod go.sum
+# One test of those that are slow, by its name; each takes the lab for itself.
+E2E_SLOW   = $(GO) test -count=1 -timeout 120m -v -tags 'e2e full' ./e2e -run
 
-.PHONY: build install test race lint fuzz golden e2e e2e-full bench demo demo-down mirror lab-up lab-down docs clean
+.PHONY: build install test race lint fuzz golden e2e e2e-full e2e-killed e2e-restarted e2e-broken e2e-older bench demo demo-down mirror lab-up lab-down docs clean
 
 build: $(BIN)                    ## bin/hardway
 
-$(BIN): $(shell find cmd certs provision templates units -type f -not -name '*_test.go') go.mod go.sum
+$(BIN): $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/hardway
+
+$(FAULTS): $(SOURCES)             # for e2e alone: a test can make it fail at any step
+	CGO_ENABLED=0 $(GO) build -trimpath -tags faultpoints -o $@ ./cmd/hardway
 
 install:                         ## hardway into GOBIN
 	CGO_ENABLED=0 $(GO) install -trimpath ./cmd/hardway
@@ -42,12 +49,27 @@ demo:                            ## a real cluster on this machine, from nothing
 demo-down:                       ## everything that demo made
 	$(LAB)/demo.sh down
 
-e2e: $(BIN) mirror               ## the lab from HCL to a verified cluster and back
+e2e: $(BIN) $(FAULTS) mirror     ## the lab from HCL to a verified cluster and back
+	$(GO) test -count=1 -tags faultpoints -run 'TestEveryOperation|TestLabels' ./provision
 	$(GO) test -count=1 -timeout 40m -v -tags e2e ./e2e
 
-e2e-full: e2e                    ## and what is slow: the older of the supported minors
+e2e-full: e2e e2e-killed e2e-restarted e2e-broken e2e-older ## and what is slow
+
+e2e-killed: $(BIN) $(FAULTS) mirror ## killed at every step there is
+	$(E2E_SLOW) '^TestKilledEverywhere$$'
+
+e2e-restarted: $(BIN) $(FAULTS) mirror ## hosts that lose their power in the middle
+	$(E2E_SLOW) '^TestRestartedHosts$$'
+
+e2e-broken: $(BIN) $(FAULTS) mirror ## settings with which components fail
+	$(E2E_SLOW) '^TestBrokenSettings$$'
+
+e2e-older: $(BIN) mirror         ## the older of the supported minors
 	cd tools && $(GO) run ./cmd/mirror --kubernetes 1.36.3
-	$(GO) test -count=1 -timeout 90m -v -tags 'e2e full' -run TestOlderMinor ./e2e
+	$(E2E_SLOW) '^TestOlderMinor$$'
+
+bench:                           ## the figures of bench/README.md, on a quiet machine; FORCE=1, ONLY=P11
+	cd bench && $(GO) test -c -o ../bin/bench.test . && sleep 5 && ../bin/bench.test -test.run '^TestFigures$$' -test.timeout 15m -figures $(if $(FORCE),-force) $(if $(ONLY),-only $(ONLY))
 
 clean:
 	rm -rf bin

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,8 @@ type Session struct {
 	mu          sync.Mutex
 	hosts       map[addr.Host]host.Host
 	unreachable map[addr.Host]error
-	locked      bool // the state's lock is ours
+	known       map[string]*ssh.KnownHosts // by the names of their files
+	locked      bool                       // the state's lock is ours
 }
 
 // Open loads the configuration and checks what can be checked without a
@@ -74,7 +76,7 @@ func Open(opts Options) (*Session, *config.Files, hcl.Diagnostics) {
 	if diags = append(diags, checkComponents(cfg)...); diags.HasErrors() {
 		return nil, files, diags
 	}
-	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}}
+	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}, known: map[string]*ssh.KnownHosts{}}
 	points := newFaultPoints(opts.Getenv)
 	s.store = local.New(cfg.State.Path, local.Options{Tool: opts.Version, Now: opts.Now, Step: points.step()})
 	if s.opts.Dial == nil {
@@ -91,8 +93,15 @@ func (s *Session) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
+	var closing sync.WaitGroup // each waits for its host to end in good order
+	failed := make(chan error, len(s.hosts))
 	for _, h := range s.hosts {
-		errs = append(errs, h.Close())
+		closing.Go(func() { failed <- h.Close() })
+	}
+	closing.Wait()
+	close(failed)
+	for err := range failed {
+		errs = append(errs, err)
 	}
 	s.hosts = map[addr.Host]host.Host{}
 	if s.locked {
@@ -171,9 +180,31 @@ func (s *Session) dialSSH(ctx context.Context, h config.Host) (host.Host, error)
 	if h.SSH.Become.Password.IsSet() {
 		c.Become.Password = func() (string, error) { return h.SSH.Become.Password.Reveal(), nil }
 	}
+	var err error
+	if c.Known, err = s.knownHosts(h.SSH.KnownHosts); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Addr, err)
+	}
 	conn, err := ssh.Dial(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// knownHosts reads files once in a session.
+func (s *Session) knownHosts(files []string) (*ssh.KnownHosts, error) {
+	if len(files) == 0 {
+		return nil, nil // ssh.Dial says what to do
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.Join(files, "\x00")
+	if s.known[key] == nil {
+		known, err := ssh.ReadKnownHosts(files...)
+		if err != nil {
+			return nil, err
+		}
+		s.known[key] = known
+	}
+	return s.known[key], nil
 }

@@ -2,7 +2,6 @@ package units
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -36,6 +35,8 @@ type Command struct {
 	Argv []string
 	// IgnoreFailure renders systemd's "-" prefix.
 	IgnoreFailure bool
+
+	line string // Argv as unitfile.RenderExec writes it, where that was done already
 }
 
 // Unit is a systemd service. An empty field is not rendered. Times and limits
@@ -133,6 +134,11 @@ func (u Unit) Render(inputs string) (string, error) {
 	}
 
 	var out strings.Builder
+	size := len(Header) + 128
+	for _, o := range w.options {
+		size += len(o.Name) + len(o.Value) + 2
+	}
+	out.Grow(size)
 	out.WriteString(Header + "\n")
 	for _, line := range u.Comment {
 		if err := checkText(line); err != nil {
@@ -140,9 +146,16 @@ func (u Unit) Render(inputs string) (string, error) {
 		}
 		out.WriteString("# " + line + "\n")
 	}
-	out.WriteString("\n")
-	if _, err := io.Copy(&out, sdunit.Serialize(w.options)); err != nil {
-		return "", fmt.Errorf("rendering unit %s: %w", u.Name, err)
+	section := "" // as sdunit.Serialize does, which would copy a long unit several times
+	for _, o := range w.options {
+		if o.Section != section {
+			section = o.Section
+			out.WriteString("\n[" + section + "]\n")
+		}
+		out.WriteString(o.Name)
+		out.WriteByte('=')
+		out.WriteString(o.Value)
+		out.WriteByte('\n')
 	}
 	return out.String(), nil
 }
@@ -205,12 +218,21 @@ func (w *unitWriter) variable(name, value string) {
 }
 
 func (w *unitWriter) commands(name string, list []Command) {
-	for _, c := range list {
-		line, err := unitfile.RenderExec(c.Argv)
+	options := make([]sdunit.UnitOption, len(list)) // a unit may have a command for every host
+	w.options = slices.Grow(w.options, len(list))
+	for i, c := range list {
+		line, err := c.line, error(nil)
+		if line == "" {
+			line, err = unitfile.RenderExec(c.Argv)
+		}
 		if c.IgnoreFailure {
 			line = "-" + line
 		}
-		w.add(name, line, err)
+		if err != nil && w.err == nil {
+			w.err = fmt.Errorf("%s: %w", name, err)
+		}
+		options[i] = sdunit.UnitOption{Section: w.section, Name: name, Value: line}
+		w.options = append(w.options, &options[i])
 	}
 }
 

@@ -103,7 +103,7 @@ func (r *run) file(h host.Host, c plan.Change, f *resource.File) (state.Done, er
 // open returns material of the state: public from the snapshot, private from
 // the opened keys.
 func (r *run) open(material string) ([]byte, error) {
-	text, _, ok := r.Store.Snapshot().Material(material)
+	text, _, ok := r.Store.Material().Material(material)
 	if !ok {
 		return nil, fmt.Errorf("the state has no %s", material)
 	}

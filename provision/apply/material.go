@@ -58,7 +58,7 @@ func (r *run) material(c plan.Change) error {
 
 // authority puts an authority together from the state and the opened keys.
 func (r *run) authority(name string) (certs.Authority, error) {
-	a, ok := r.Store.Snapshot().Authorities[name]
+	a, ok := r.Store.Material().Authorities[name]
 	if !ok {
 		return certs.Authority{}, fmt.Errorf("the state has no authority %q", name)
 	}

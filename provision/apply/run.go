@@ -27,6 +27,8 @@ import (
 // call returns.
 type Store interface {
 	Snapshot() state.Snapshot
+	// Material has the authorities and key pairs alone.
+	Material() state.Public
 	Begin(context.Context, state.Begin) error
 	BeginRemoval(context.Context, addr.Address) error
 	Done(context.Context, state.Done) error

@@ -30,6 +30,11 @@ type memory struct {
 	deny func(state.Entry) error
 }
 
+func (m *memory) Material() state.Public {
+	now := m.Snapshot()
+	return state.Public{Authorities: now.Authorities, KeyPairs: now.KeyPairs}
+}
+
 func (m *memory) Snapshot() state.Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()

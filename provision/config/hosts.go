@@ -27,6 +27,11 @@ type hostDecl struct {
 	address      netip.Addr // invalid when it could not be read
 	addressRange hcl.Range
 	each         map[string]cty.Value // nil without for_each
+
+	// What the body refers to, found once a block: a for_each that is written out
+	// is as long as there are hosts.
+	refs      []hcl.Traversal
+	iterators []string
 }
 
 // resolveHosts expands the blocks of one role, once; the result is in order of
@@ -57,9 +62,10 @@ func (l *loader) expandRole(role string) []*hostDecl {
 // expandHost makes the hosts of one block.
 func (l *loader) expandHost(b *hclsyntax.Block) []*hostDecl {
 	role := addr.Role(b.Type)
+	refs, iterators := bodyReferences(b.Body)
 	forEach := b.Body.Attributes["for_each"]
 	if forEach == nil {
-		h := &hostDecl{block: b, role: role, name: b.Labels[0], nameRange: b.LabelRanges[0]}
+		h := &hostDecl{block: b, role: role, name: b.Labels[0], nameRange: b.LabelRanges[0], refs: refs, iterators: iterators}
 		l.readAddress(h)
 		return []*hostDecl{h}
 	}
@@ -80,7 +86,7 @@ func (l *loader) expandHost(b *hclsyntax.Block) []*hostDecl {
 	places := entryRanges(forEach.Expr, l.scope.context(forEach.Expr.Variables(), nil, nil))
 	var out []*hostDecl
 	for _, key := range sortedKeys(elements) {
-		h := &hostDecl{block: b, role: role, name: key, nameRange: rng, each: map[string]cty.Value{
+		h := &hostDecl{block: b, role: role, name: key, nameRange: rng, refs: refs, iterators: iterators, each: map[string]cty.Value{
 			"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(key), "value": elements[key]})}}
 		if place, ok := places[key]; ok {
 			h.nameRange = place
@@ -152,8 +158,7 @@ func (l *loader) readHosts(c *Cluster, defaults sshSettings, wide map[string]lay
 }
 
 func (l *loader) readHost(h *hostDecl, defaults sshSettings, wide map[string]layer) Host {
-	refs, iterators := bodyReferences(h.block.Body)
-	ctx := l.scope.context(refs, h.each, iterators)
+	ctx := l.scope.context(h.refs, h.each, h.iterators)
 	r, blocks := l.readerIn(h.block.Body, ctx, hostSchema(), h.block.DefRange(), h.title())
 	out := Host{
 		Addr: addr.Host{Role: h.role, Name: h.name}, Range: h.block.DefRange(), Name: h.name, NameRange: h.nameRange,

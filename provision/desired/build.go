@@ -20,6 +20,7 @@ import (
 	"hardway/provision/facts"
 	"hardway/provision/resource"
 	"hardway/provision/state"
+	"hardway/units"
 )
 
 // Input is everything that the desired state depends on.
@@ -50,6 +51,7 @@ func Build(in Input) (Result, error) {
 	b.living()
 	b.authorities()
 	b.hostsText = b.hostsBlock()
+	b.routes = b.routeTable()
 	for _, h := range in.Config.Hosts {
 		b.host(h)
 	}
@@ -97,6 +99,7 @@ type builder struct {
 	alloc   state.Allocations
 
 	hostsText string // the block in /etc/hosts, the same on all hosts
+	routes    units.RouteTable
 	list      []resource.Resource
 	errs      []error
 }
@@ -130,6 +133,22 @@ func keypair(name string) addr.Address {
 
 func unit(h addr.Host, name string) addr.Address {
 	return addr.Address{Host: h, Kind: string(resource.KindUnit), Name: name}
+}
+
+// routeTable has the route to the pods of each host.
+func (b *builder) routeTable() units.RouteTable {
+	if b.cfg.Network.Name != "bridge" {
+		return units.RouteTable{}
+	}
+	var routes []units.Route
+	for _, h := range b.cfg.Hosts {
+		routes = append(routes, units.Route{PodCIDR: b.alloc.Pods[h.Name].CIDR, Via: h.Address})
+	}
+	t, err := units.NewRouteTable("", routes)
+	if err != nil {
+		b.fail("%s: %w", b.cfg.Network.Range, err)
+	}
+	return t
 }
 
 // hostBuilder adds the resources of one host and remembers what it added.

@@ -1,7 +1,10 @@
 package desired
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strconv"
@@ -46,12 +49,12 @@ func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs ma
 
 // inputsDigest covers the unit itself and every named input, in order of name.
 func inputsDigest(text string, inputs map[string]string) string {
-	var b strings.Builder
-	b.WriteString(text)
+	h := sha256.New()
+	_, _ = io.WriteString(h, text)
 	for _, k := range sortedKeys(inputs) {
-		fmt.Fprintf(&b, "\x00%s=%s", k, inputs[k])
+		_, _ = fmt.Fprintf(h, "\x00%s=%s", k, inputs[k])
 	}
-	return resource.SHA256([]byte(b.String()))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (hb *hostBuilder) sheet(name string) units.Component {

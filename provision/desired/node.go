@@ -78,14 +78,8 @@ func (hb *hostBuilder) network(machine []addr.Address) []addr.Address {
 	wait = append(wait,
 		hb.file(templates.CNIPath, 0o600, text),
 		hb.dir(cniStateDir, resource.Directory{Meta: resource.Root(0o755), Purge: true}))
-	var routes units.RoutesParams
-	for _, other := range hb.cfg.Hosts {
-		if other.Addr != hb.at {
-			routes.Routes = append(routes.Routes, units.Route{PodCIDR: hb.alloc.Pods[other.Name].CIDR, Via: other.Address})
-		}
-	}
-	if len(routes.Routes) > 0 { // a cluster of one host has none
-		u, err := units.Routes(routes)
+	if len(hb.cfg.Hosts) > 1 {
+		u, err := hb.routes.Unit(hb.h.Address)
 		wait = append(wait, hb.component(units.ComponentRoutes, u, err, nil, nil, nil, machine...))
 	}
 	return wait

@@ -13,8 +13,8 @@ import (
 // Format is the version of the snapshot's and the journal's encoding.
 const Format = 1
 
-// MaxSize bounds a snapshot file and a journal, in bytes.
-const MaxSize = 64 << 20
+// MaxSize bounds a snapshot file and a journal, in bytes: 1,000 hosts have some 150 MB.
+const MaxSize = 512 << 20
 
 // document is a snapshot as it is stored: indented JSON whose first lines,
 // format and sha256, keep their place in every format to come. The checksum
@@ -41,6 +41,9 @@ func Encode(s Snapshot) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the state: %w", err)
 	}
 	data := b.Bytes()
+	if len(data) > MaxSize { // rather than something that could not be read back
+		return nil, fmt.Errorf("encoding the state: it is larger than %d MiB; fewer hosts in one directory make a smaller one", MaxSize>>20)
+	}
 	at := bytes.Index(data, sumPrefix) + len(sumPrefix)
 	copy(data[at:], resource.SHA256(data))
 	return data, nil

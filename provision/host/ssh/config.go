@@ -36,6 +36,8 @@ type Config struct {
 	// KnownHosts are known_hosts files as OpenSSH has them. A host whose key is
 	// in none of them is refused.
 	KnownHosts []string
+	// Known, when set, is what those files say, read before.
+	Known *KnownHosts
 
 	Become Become
 

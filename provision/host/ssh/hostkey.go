@@ -81,23 +81,44 @@ type hostKeys struct {
 	refused    error // what the callback said
 }
 
-func newHostKeys(c Config) (*hostKeys, error) {
-	if len(c.KnownHosts) == 0 {
-		return nil, fmt.Errorf("%s: no known_hosts file is given, so its host key cannot be checked; "+
-			"name one, and fill it with ssh-keyscan after checking the fingerprint on the host's own console", c.Name)
-	}
-	for _, file := range c.KnownHosts {
+// KnownHosts is what known_hosts files say, read once for all hosts: a file has a
+// line for each, and reading it anew for every host would cost the square of them.
+// It may be used by several goroutines.
+type KnownHosts struct {
+	files []string
+	db    *knownhosts.HostKeyDB
+}
+
+// ReadKnownHosts reads files as OpenSSH has them.
+func ReadKnownHosts(files ...string) (*KnownHosts, error) {
+	for _, file := range files {
 		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("%s: reading known_hosts: %w; make the file with ssh-keyscan after checking "+
-				"the fingerprint on the host's own console", c.Name, err)
+			return nil, fmt.Errorf("reading known_hosts: %w; make the file with ssh-keyscan after checking "+
+				"the fingerprint on the host's own console", err)
 		}
 	}
-	db, err := knownhosts.NewDB(c.KnownHosts...)
+	db, err := knownhosts.NewDB(files...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading known_hosts: %w", c.Name, err)
+		return nil, fmt.Errorf("reading known_hosts: %w", err)
 	}
-	k := &hostKeys{config: c, algorithms: db.HostKeyAlgorithms(c.Address)}
-	verify := db.HostKeyCallback()
+	return &KnownHosts{files, db}, nil
+}
+
+func newHostKeys(c Config) (*hostKeys, error) {
+	known := c.Known
+	if known == nil {
+		if len(c.KnownHosts) == 0 {
+			return nil, fmt.Errorf("%s: no known_hosts file is given, so its host key cannot be checked; "+
+				"name one, and fill it with ssh-keyscan after checking the fingerprint on the host's own console", c.Name)
+		}
+		var err error
+		if known, err = ReadKnownHosts(c.KnownHosts...); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	k := &hostKeys{config: c, algorithms: known.db.HostKeyAlgorithms(c.Address)}
+	k.config.KnownHosts = known.files
+	verify := known.db.HostKeyCallback()
 	k.callback = func(hostname string, remote net.Addr, key ssh.PublicKey) error {
 		k.refused = k.explain(verify(hostname, remote, key), key)
 		return k.refused

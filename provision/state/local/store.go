@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -220,6 +221,15 @@ func (s *Store) Snapshot() state.Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current.Clone()
+}
+
+// Material returns the authorities and key pairs alone, from which certificates
+// and files are made. A Snapshot copies the table of all resources: for each of
+// them, that would cost their square.
+func (s *Store) Material() state.Public {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return state.Public{Authorities: maps.Clone(s.current.Authorities), KeyPairs: maps.Clone(s.current.KeyPairs)}
 }
 
 // Commit folds the records since the last snapshot into a new one. Without any
