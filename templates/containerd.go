@@ -21,6 +21,7 @@ const (
 const (
 	pluginRuntime = "io.containerd.cri.v1.runtime"
 	pluginImages  = "io.containerd.cri.v1.images"
+	pluginCRI     = "io.containerd.grpc.v1.cri" // needs both of the others
 )
 
 // ContainerdParams describes containerd 2.x on one host.
@@ -65,6 +66,9 @@ func Containerd(p ContainerdParams) (string, error) {
 		"root":    p.Root,
 		"state":   ContainerdState,
 		"grpc":    map[string]any{"address": ContainerdSocket},
+		// Without it containerd starts, and answers, also when the part that the
+		// kubelet needs does not take its settings.
+		"required_plugins": []string{pluginCRI},
 		"plugins": map[string]any{
 			pluginImages: map[string]any{
 				// The image collector leaves pinned images alone: without the

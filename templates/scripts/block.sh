@@ -50,11 +50,11 @@ case $begins:$ends in
 	if [ -n "$was" ]; then
 		mkdir -p -m 0700 -- "$HARDWAY_STATE/block"
 		jot "$note" "$was"
-		sync -- "$note" "$HARDWAY_STATE/block"
+		sync -- "$note" "$HARDWAY_STATE/block" "$HARDWAY_STATE"
 	else
 		rm -f -- "$note"
 	fi
-	[ "$was" != newline ] || echo >>"$tmp"
+	[ "$was" != newline ] || echo | tee -a -- "$tmp" >/dev/null
 	;;
 *) die 1 "$path has $begins BEGIN and $ends END markers of hardway's block; put it right by hand" ;;
 esac
@@ -70,7 +70,7 @@ if [ -s "$text" ]; then
 		*) echo ;;
 		esac
 		printf '%s\n' "$end"
-	} >>"$tmp"
+	} | tee -a -- "$tmp" >/dev/null # and not >>, for what it says when the disk is full
 elif [ "$added" = newline ] && [ "${last%%:*}" = "$(wc -l <"$old")" ]; then
 	truncate -s -1 -- "$tmp" # the newline that was put before the block
 fi

@@ -47,8 +47,8 @@ for path; do
 	absent) ;;
 	*) die 1 "$path is neither a file, a link nor a directory" ;;
 	esac
-	printf '%s\n' "$path" >"$at/path"
-	printf '%s\n' "$found" >"$at/kind"
+	jot "$at/path" "$path"
+	jot "$at/kind" "$found"
 	printf '%s\n' "$found"
 done
 cd "$new"

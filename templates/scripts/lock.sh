@@ -40,6 +40,6 @@ generation=$((generation + 1))
 jot "$HARDWAY_STATE/generation.new" "$generation"
 sync generation.new
 mv -T generation.new generation
-sync .
+sync . ..
 echo yes >"$HARDWAY_TMP/locked"
 printf '%s\n' "$generation"

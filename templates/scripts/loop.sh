@@ -134,8 +134,10 @@ watch() {
 watch >/dev/null <&- &
 
 # bound passes MAX bytes and one on, and swallows the rest. It fails where there
-# is no room for them.
+# is no room for them. It outlives a SIGTERM too: a script that nobody listens to
+# dies of its last words (SIGPIPE) before it has cleared up.
 bound() {
+	trap '' TERM
 	short=0
 	head -c "$((max + 1))" || short=1
 	cat >/dev/null

@@ -60,12 +60,12 @@ guard() {
 	END
 }
 
-# jot FILE LINE... writes a small file of hardway's own. Unlike the shell's printf,
-# tee says which file could not be written, and why.
+# jot FILE LINE... writes a small file of hardway's own. Where the shell's printf
+# cannot, it only says "I/O error"; tee says which file it is, and why.
 jot() {
 	jotted=$1
 	shift
-	printf '%s\n' "$@" | tee -- "$jotted" >/dev/null
+	printf '%s\n' "$@" 2>/dev/null >"$jotted" || printf '%s\n' "$@" | tee -- "$jotted" >/dev/null
 }
 
 # kind PATH prints what stands there: absent, file, directory, symlink or other.

@@ -11,7 +11,10 @@ if [ -s "$kept/kind" ]; then
 	cat "$kept/kind"
 	exit 0
 fi
-mkdir -p -m 0700 -- "$HARDWAY_STATE/prior"
+if [ ! -d "$HARDWAY_STATE/prior" ]; then
+	mkdir -p -m 0700 -- "$HARDWAY_STATE/prior"
+	sync -- "$HARDWAY_STATE"
+fi
 rm -rf -- "$kept.new" "$kept"
 mkdir -m 0700 -- "$kept.new"
 found=$(kind "$path")
@@ -24,7 +27,7 @@ esac
 jot "$kept.new/path" "$path"
 jot "$kept.new/kind" "$found"
 [ "$found" = symlink ] || [ "$found" = absent ] || sync -- "$kept.new/copy"
-sync -- "$kept.new/kind" "$kept.new"
+sync -- "$kept.new/path" "$kept.new/kind" "$kept.new"
 mv -T -- "$kept.new" "$kept"
 sync -- "$HARDWAY_STATE/prior"
 printf '%s\n' "$found"
