@@ -31,7 +31,8 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 			steps.Start = "start-no-block"
 		}
 	}()
-	running := runs(live.Active)
+	// Between two tries of systemd's there is no process: it is started, not restarted.
+	running := runs(live.Active) && live.Sub != "auto-restart"
 	masked := live.Load == "masked" || strings.HasPrefix(live.Enabled, "masked")
 	if !exists || file.Type != facts.Regular { // a mask is a link where the unit file belongs
 		ch.note(Create, "")
