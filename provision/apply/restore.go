@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,9 +20,9 @@ import (
 // back and does not try the change again.
 func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error) error {
 	u := c.Spec.Unit
-	r.emit(Event{Phase: Restoring, Addr: c.Addr, Action: c.Action, Message: firstLine(failure)})
+	r.emit(Event{Phase: Restoring, Addr: c.Addr, Action: c.Action, Message: reason(failure, u.Name)})
 	held := state.Held{
-		Hold: state.Hold{Unit: u.Name, ConfigDigest: r.record.ConfigDigest, Host: c.Addr.Host, Reason: firstLine(failure), Since: r.Now().UTC().Round(0)},
+		Hold: state.Hold{Unit: u.Name, ConfigDigest: r.record.ConfigDigest, Host: c.Addr.Host, Reason: reason(failure, u.Name), Since: r.Now().UTC().Round(0)},
 	}
 	if r.mode != plan.Normal { // going back is not what the configuration asks for
 		held.Hold.ConfigDigest = ""
@@ -86,4 +87,13 @@ func (r *run) recordBack(records map[addr.Address]state.Record, fresh []addr.Add
 		}
 	}
 	return nil
+}
+
+// reason is why a unit is held back, in a line: what comes behind the first of
+// an error may be a log of the host, which has no business in the state.
+func reason(failure error, unit string) string {
+	if script, ok := errors.AsType[*host.ScriptError](failure); ok && script.Script == "unit" {
+		return fmt.Sprintf("%s did not start: systemctl ended with exit status %d", unit, script.Exit)
+	}
+	return firstLine(failure)
 }
