@@ -70,10 +70,18 @@ func TestEveryOperationPassesTwoPoints(t *testing.T) {
 }
 
 // A label must be the same in the next run, or no run would ever get past it.
-func TestLabelsOfScriptsAreStable(t *testing.T) {
+func TestLabelsAreStable(t *testing.T) {
 	a := scriptLabel(host.Script{Name: "mark", Args: []string{"0b1c-4d", "12", "lab", strings.Repeat("ab", 32)}})
 	b := scriptLabel(host.Script{Name: "mark", Args: []string{"0b1c-4d", "13", "lab", strings.Repeat("cd", 32)}})
 	if a != b || a != "mark lab" {
 		t.Errorf("%q and %q", a, b)
+	}
+	var steps []string
+	p := faultPoints{number: new(atomic.Int64), reach: func(_, step, _ string, _ int64) { steps = append(steps, step) }}
+	for _, serial := range []string{"d9309c22c7f3", "566ae025b6524bd6c0acab1ade851e4ae53b6b23"} {
+		p.pass("m1", "put /pki/kubelet-client-"+serial+".pem", "before")
+	}
+	if steps[0] != steps[1] {
+		t.Errorf("a serial makes another step: %q", steps)
 	}
 }

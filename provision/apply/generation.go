@@ -50,7 +50,7 @@ func (r *run) release(p *plan.Plan) error {
 		}})
 	}
 	keep := p.ConfigDigest
-	if p.Retry || p.Mode == plan.Destroy {
+	if (p.Retry || p.Mode == plan.Destroy) && len(p.Targets) == 0 {
 		keep = ""
 	}
 	if slices.ContainsFunc(r.before.Holds, func(h state.Hold) bool { return h.ConfigDigest != keep }) {
@@ -106,7 +106,16 @@ func (r *run) mark(p *plan.Plan) error {
 
 // end records how the run ended, and lets hosts drop what they need keep no longer.
 func (r *run) end(p *plan.Plan) error {
+	needed := map[addr.Host]bool{} // what is not settled may need an older one
+	for a, record := range r.Store.Snapshot().Resources {
+		if record.Last != nil {
+			needed[a.Host] = true
+		}
+	}
 	for at := range r.keeping {
+		if needed[at] {
+			continue
+		}
 		_ = r.script(r.Hosts[at], "keep-prune", strconv.Itoa(generationsKept)) // more is kept, that is all
 	}
 	if r.record == nil {

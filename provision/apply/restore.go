@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"hardway/provision/addr"
@@ -27,15 +28,18 @@ func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error
 	if r.mode != plan.Normal { // going back is not what the configuration asks for
 		held.Hold.ConfigDigest = ""
 	}
-	var files []string
-	var fresh []addr.Address // new with this plan, and gone again
+	var files []kept
+	var fresh []addr.Address // not hardway's before, and gone again
+	now := r.Store.Snapshot()
+	held.Records = map[addr.Address]state.Record{}
 	for _, a := range c.Restore {
-		files = append(files, paths(r.specs[a])...)
-		if old, ok := r.before.Resources[a]; ok {
-			if held.Records == nil {
-				held.Records = map[addr.Address]state.Record{}
-			}
-			held.Records[a] = old
+		record := now.Resources[a]
+		if record.Last == nil {
+			continue // it was not reached, so it is what it was
+		}
+		files = append(files, kept{strconv.FormatUint(record.Last.Generation, 10), paths(record.Spec)})
+		if was, ok := record.Was(); ok {
+			held.Records[a] = was
 		} else {
 			fresh = append(fresh, a)
 		}
@@ -61,11 +65,19 @@ func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error
 	return out
 }
 
+// kept is what a host keeps of one resource.
+type kept struct {
+	generation string
+	paths      []string
+}
+
 // putBack restores the files and restarts the unit with them. An interrupt does
 // not stop it: half way is the worst place to be.
-func (r *run) putBack(h host.Host, c plan.Change, files []string) error {
-	if err := r.script(h, "keep-restore", append([]string{r.serial()}, files...)...); err != nil {
-		return err
+func (r *run) putBack(h host.Host, c plan.Change, files []kept) error {
+	for _, k := range files {
+		if err := r.script(h, "keep-restore", append([]string{k.generation}, k.paths...)...); err != nil {
+			return err
+		}
 	}
 	if err := h.Unit(r.ctx, c.Spec.Unit.Name, host.DaemonReload); err != nil {
 		return err
@@ -77,7 +89,7 @@ func (r *run) putBack(h host.Host, c plan.Change, files []string) error {
 // recordBack records that the resources are what they were.
 func (r *run) recordBack(records map[addr.Address]state.Record, fresh []addr.Address) error {
 	for a, old := range records {
-		if err := r.Store.Done(r.ctx, state.Done{Addr: a, SHA256: old.SHA256, Certificate: old.Certificate}); err != nil {
+		if err := r.Store.Done(r.ctx, state.Done{Addr: a, SHA256: old.SHA256, Certificate: old.Certificate, Settles: []addr.Address{a}}); err != nil {
 			return fmt.Errorf("recording that %s is back: %w", a, err)
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/host"
 	"hardway/provision/plan"
-	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
@@ -76,7 +75,7 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 		// What has begun is finished: an interrupt must not tear an operation.
 		ctx: context.WithoutCancel(stop), stop: stop,
 		keys: maps.Clone(env.Secrets.Keys), left: map[addr.Host]int{},
-		specs: map[addr.Address]resource.Spec{}, kept: map[addr.Address]bool{}, keeping: map[addr.Host]bool{},
+		kept: map[addr.Address]bool{}, keeping: map[addr.Host]bool{},
 	}
 	if r.keys == nil {
 		r.keys = map[string]state.Secret{}
@@ -85,7 +84,7 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 	r.before = before
 	planned := map[addr.Address]bool{}
 	for _, c := range p.Changes {
-		planned[c.Addr], r.specs[c.Addr] = true, c.Spec
+		planned[c.Addr] = true
 		for _, a := range c.Restore {
 			r.kept[a] = true
 		}
@@ -158,8 +157,7 @@ type run struct {
 	keyMu sync.Mutex
 	keys  map[string]state.Secret
 
-	before  state.Snapshot // when the run began
-	specs   map[addr.Address]resource.Spec
+	before  state.Snapshot        // when the run began
 	kept    map[addr.Address]bool // what is kept on its host before it is changed
 	keeping map[addr.Host]bool    // where something was; guarded by mu
 	record  *state.Run            // nil when nothing is changed
@@ -241,12 +239,13 @@ func (r *run) change(c plan.Change) error {
 			return err
 		}
 	}
-	if r.kept[c.Addr] {
+	begin := state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.DependsOn}
+	if r.kept[c.Addr] && r.before.Resources[c.Addr].Last == nil { // else an earlier run's is the one to go back to
 		if err := r.keep(h, c); err != nil {
 			return err
 		}
+		begin.Keep = r.before.Serial + 1
 	}
-	begin := state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.DependsOn}
 	if c.Prior != nil {
 		begin.Prior = *c.Prior
 	}
@@ -263,6 +262,12 @@ func (r *run) change(c plan.Change) error {
 		return err
 	}
 	done.Addr = c.Addr
+	switch u := c.Spec.Unit; {
+	case u != nil:
+		done.Settles = append(u.With(c.Addr.Host, c.DependsOn), c.Addr)
+	case !r.kept[c.Addr]:
+		done.Settles = []addr.Address{c.Addr}
+	}
 	return r.Store.Done(r.ctx, done)
 }
 

@@ -26,6 +26,9 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 	if err := r.quorum(c); err != nil {
 		return done, err
 	}
+	if steps.Start == string(host.RestartNoBlock) && u.Gate != nil && health.Once(r.ctx, h, *u.Gate) == nil {
+		return done, errors.New("when the plan was made etcd had no quorum, and its members were to start together; it has one again, so they go one at a time: run `hardway plan` again")
+	}
 	if steps.Unmask { // before writing: the mask is a link where the unit file may belong
 		if err := h.Unit(r.ctx, u.Name, host.Unmask); err != nil {
 			return done, err

@@ -19,12 +19,14 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // imported, and returns what a kubelet has to wait for.
 func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	inputs := map[string]string{}
-	var bins []addr.Address
+	var bins, read []addr.Address
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc"} {
 		a, sum := hb.binary(name, hb.lay.bin(name))
 		bins = append(bins, a)
-		if name == "containerd" {
-			inputs[name] = sum
+		// The shim and runc are started for each pod: they go with the daemon, host by
+		// host, and back with it. ctr is only a client.
+		if name != "ctr" {
+			inputs[name], read = sum, append(read, a)
 		}
 	}
 	kubelet := hb.kubeletParams()
@@ -46,7 +48,7 @@ func (hb *hostBuilder) runtime(machine []addr.Address) []addr.Address {
 	deps = append(deps, hb.dir("/opt/containerd", resource.Directory{Meta: resource.Root(0o711), Purge: true}))
 	// It watches the one, and makes it where nobody did; the other it looks into.
 	deps = append(deps, hb.plain(templates.CNIConfDir), hb.plain(hb.cfg.Directories.CNI))
-	daemon := hb.component(units.ComponentContainerd, u, err, inputs, []addr.Address{bins[0], config}, nil, deps...)
+	daemon := hb.component(units.ComponentContainerd, u, err, inputs, append(read, config), nil, deps...)
 
 	wait := []addr.Address{daemon}
 	for _, ref := range sortedKeys(hb.cfg.Runtime.Images) {

@@ -70,7 +70,9 @@ func Compute(in Input) (*Plan, error) {
 	if in.Mode == Destroy && p.Complete && len(in.Targets) == 0 { // else something stays that its keys belong to
 		c.dropMaterial()
 	}
-	c.waitForUnseen()
+	if in.Mode != ReadDrift { // which does nothing, so nothing has to wait
+		c.waitForUnseen()
+	}
 	if err := c.target(); err != nil {
 		return nil, err
 	}
@@ -81,8 +83,10 @@ func Compute(in Input) (*Plan, error) {
 		foreignInputs(p.Changes)
 	}
 	c.dropIns()
-	c.guardQuorum()
-	p.Waves = c.waves()
+	if in.Mode != ReadDrift {
+		c.guardQuorum()
+		p.Waves = c.waves()
+	}
 	var err error
 	if p.Changes, err = order(p.Changes); err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func TestDriftIsRepaired(t *testing.T) {
 		"file gone":                {func(w *world) { delete(w.hosts[n1].Files, kubeletConf) }, []string{"+ " + node + `file["` + kubeletConf + `"]`}},
 		"file readable by all":     {func(w *world) { w.hosts[n1].edit(kubeletConf, func(f *facts.File) { f.Mode = 0o644 }) }, []string{"~ " + node + `file["` + kubeletConf + `"]: mode or owner differ`}},
 		"directory another's":      {func(w *world) { w.hosts[n1].edit("/etc/kubernetes", func(f *facts.File) { f.Owner = "kube" }) }, []string{"~ " + node + `directory["/etc/kubernetes"]: mode or owner differ`}},
-		"binary replaced":          {func(w *world) { w.hosts[n1].write("/usr/local/bin/runc", "ELF") }, []string{"~ " + node + `binary["runc"]: another binary stands there`}},
+		"binary replaced":          {func(w *world) { w.hosts[n1].write("/usr/local/bin/ctr", "ELF") }, []string{"~ " + node + `binary["ctr"]: another binary stands there`}},
 		"line in the block edited": {func(w *world) { w.hosts[n1].edit("/etc/hosts", swap("192.168.56.11 m1", "192.168.56.99 m1")) }, []string{"~ " + node + `block["/etc/hosts"]: content differs`}},
 		"line beside the block":    {func(w *world) { w.hosts[n1].edit("/etc/hosts", swap("127.0.0.1", "127.0.1.1")) }, nil},
 		"image gone":               {func(w *world) { delete(w.hosts[n1].Images, "hardway.local/pause:1") }, []string{"+ " + node + `image["hardway.local/pause:1"]`}},

@@ -8,29 +8,17 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"hardway/provision/addr"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
 // Generation returns what should be when the cluster goes back to an earlier
-// generation: what was applied then, on the hosts that there were then. Hosts
-// that came since stay as they are. It refuses what cannot be gone back on.
+// generation: what was applied then. It refuses what cannot be gone back on.
 func Generation(now, then state.Public) (resource.Set, error) {
 	if err := reversible(now, then); err != nil {
 		return resource.Set{}, fmt.Errorf("going back to generation %d: %w", then.Serial, err)
 	}
-	list := recorded(then, now)
-	had := map[addr.Host]bool{}
-	for _, r := range list {
-		had[r.Addr.Host] = true
-	}
-	for _, r := range Applied(now) {
-		if !had[r.Addr.Host] {
-			list = append(list, r)
-		}
-	}
-	return resource.NewSet(closed(list))
+	return resource.NewSet(recorded(then, now))
 }
 
 // reversible refuses to go back across what is not a file on a host: a minor
@@ -64,7 +52,21 @@ func reversible(now, then state.Public) error {
 	if !slices.Equal(members(now.Allocations), members(then.Allocations)) {
 		errs = append(errs, fmt.Errorf("etcd has the members %v now and had %v: members join and leave one at a time", members(now.Allocations), members(then.Allocations)))
 	}
+	if a, b := hostsOf(then), hostsOf(now); !slices.Equal(a, b) {
+		errs = append(errs, fmt.Errorf("there are the hosts %v now and there were %v: the others' routes and the Nodes belong to them", b, a))
+	}
 	return errors.Join(errs...)
+}
+
+func hostsOf(s state.Public) []string {
+	var out []string
+	for a := range s.Resources {
+		if !a.Host.IsCluster() {
+			out = append(out, a.Host.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func members(a state.Allocations) []string { return slices.Sorted(maps.Keys(a.Etcd)) }

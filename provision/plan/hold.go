@@ -33,9 +33,13 @@ func (c *comparison) hold() error {
 			}
 			break
 		}
-		for _, a := range c.heldUnits(list, h) {
+		units := c.heldUnits(list, h)
+		for _, a := range units {
 			list, changed = c.asApplied(list, a), true
 			c.holds(Held{Addr: a, Reason: h.Reason, Since: h.Since})
+		}
+		if len(units) > 0 {
+			list = c.behind(list, units, h)
 		}
 	}
 	if !changed {
@@ -62,7 +66,7 @@ func (c *comparison) heldUnits(list []resource.Resource, h state.Hold) []addr.Ad
 		if u == nil || u.Name != h.Unit {
 			continue
 		}
-		if then := c.in.State.Resources[r.Addr].Spec.Unit; then != nil && then.Content != u.Content {
+		if then, ours := c.in.State.Resources[r.Addr].Was(); ours && then.Spec.Unit != nil && then.Spec.Unit.Content != u.Content {
 			out = append(out, r.Addr)
 		}
 	}
@@ -72,25 +76,74 @@ func (c *comparison) heldUnits(list []resource.Resource, h state.Hold) []addr.Ad
 // asApplied puts a unit, and what it reads at its start, back to what was
 // applied last.
 func (c *comparison) asApplied(list []resource.Resource, unit addr.Address) []resource.Resource {
-	then := c.in.State.Resources[unit]
 	back := map[addr.Address]bool{unit: true}
 	for _, r := range list {
-		if r.Addr == unit {
-			for _, a := range r.Spec.Unit.ReadAtStart {
+		if r.Addr == unit && r.Spec.Unit != nil {
+			for _, a := range r.Spec.Unit.With(unit.Host, r.DependsOn) {
 				back[a] = true
 			}
 		}
 	}
-	for _, a := range then.Spec.Unit.ReadAtStart {
-		back[a] = true
+	if then, ours := c.in.State.Resources[unit].Was(); ours && then.Spec.Unit != nil {
+		for _, a := range then.Spec.Unit.With(unit.Host, then.DependsOn) {
+			back[a] = true
+		}
 	}
 	out := slices.DeleteFunc(slices.Clone(list), func(r resource.Resource) bool { return back[r.Addr] })
 	for a := range back {
 		if record, ok := c.in.State.Resources[a]; ok && !record.Removing {
-			out = append(out, resource.Resource{Addr: a, Spec: known(record.Spec, c.in.State), DependsOn: record.DependsOn})
+			if was, ours := record.Was(); ours {
+				out = append(out, resource.Resource{Addr: a, Spec: known(was.Spec, c.in.State), DependsOn: was.DependsOn})
+			}
 		}
 	}
 	return out
+}
+
+// behind keeps as it was applied, too, all that depends on units which are held
+// back: what was skipped when they failed is no better without them. What would
+// be new waits.
+func (c *comparison) behind(list []resource.Resource, units []addr.Address, h state.Hold) []resource.Resource {
+	dependents := map[addr.Address][]addr.Address{}
+	specs := map[addr.Address]resource.Resource{}
+	for _, r := range list {
+		specs[r.Addr] = r
+		for _, d := range r.DependsOn {
+			dependents[d] = append(dependents[d], r.Addr)
+		}
+	}
+	for _, a := range c.in.State.Addresses() { // the old edges count as well
+		for _, d := range c.in.State.Resources[a].DependsOn {
+			dependents[d] = append(dependents[d], a)
+		}
+	}
+	seen := map[addr.Address]bool{}
+	for _, a := range units {
+		seen[a] = true
+	}
+	for queue := slices.Clone(units); len(queue) > 0; queue = queue[1:] {
+		for _, a := range dependents[queue[0]] {
+			r, wanted := specs[a]
+			if seen[a] || !wanted {
+				continue
+			}
+			seen[a] = true
+			queue = append(queue, a)
+			record, made := c.in.State.Resources[a]
+			switch was, ours := record.Was(); {
+			case !made || !ours:
+				list = slices.DeleteFunc(list, func(x resource.Resource) bool { return x.Addr == a })
+				c.deferred(&Change{Addr: a}, fmt.Sprintf("it needs %s, which is held back", queue[0]))
+			case r.Spec.Digest() == known(was.Spec, c.in.State).Digest():
+			default:
+				list = c.asApplied(list, a)
+				if r.Spec.Unit != nil {
+					c.holds(Held{Addr: a, Reason: fmt.Sprintf("it needs %s, which is held back", queue[0]), Since: h.Since})
+				}
+			}
+		}
+	}
+	return list
 }
 
 // Applied returns everything that the state records as a set that should be.

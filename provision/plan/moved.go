@@ -168,11 +168,44 @@ func (m *moves) compare(was Change) {
 	if len(m.found) == before && was.Spec.Digest() != is.Spec.Digest() {
 		m.add(was.Addr, "specification", short(was.Spec.Digest()), short(is.Spec.Digest()))
 	}
+	if len(m.found) == before {
+		m.steps(was, *is)
+	}
 	// --replace is no part of a plan, and a certificate's reasons come and go with
 	// time; of everything else the change must still be to do.
 	if len(m.found) == before && was.Action != NoOp && was.Action != Replace && is.Action == NoOp {
 		m.add(was.Addr, "change", string(was.Action), "nothing to do")
 	}
+}
+
+// steps compares what would be done: a member of etcd that was down then and runs
+// now is not restarted together with the others.
+func (m *moves) steps(was, is Change) {
+	if was.Unit == nil || is.Unit == nil || was.Action == Replace || is.Action == NoOp {
+		return
+	}
+	switch {
+	case was.Unit.Start != is.Unit.Start:
+		m.add(was.Addr, "step", started(was.Unit.Start), started(is.Unit.Start))
+	case (was.Quorum == nil) != (is.Quorum == nil):
+		m.add(was.Addr, "step", guarded(was.Quorum), guarded(is.Quorum))
+	case len(was.Restore) == 0 && len(is.Restore) > 0:
+		m.add(was.Addr, "step", "not put back when it fails", "put back when it fails")
+	}
+}
+
+func started(step string) string {
+	if step == "" {
+		return "left running"
+	}
+	return step
+}
+
+func guarded(q *Quorum) string {
+	if q == nil {
+		return "no quorum to keep"
+	}
+	return "a quorum to keep"
 }
 
 // attributes compares what was read.

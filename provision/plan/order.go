@@ -110,8 +110,11 @@ func (c *comparison) target() error {
 	c.plan.Warnings = slices.DeleteFunc(c.plan.Warnings, func(w Warning) bool {
 		return !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return t.Host == w.Addr.Host })
 	})
+	c.plan.Held = slices.DeleteFunc(c.plan.Held, func(h Held) bool {
+		return !h.Addr.Host.IsCluster() && !slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return t.Covers(h.Addr) })
+	})
 	gone := slices.ContainsFunc(c.in.Targets, func(t addr.Address) bool { return c.gone[t.Host] })
-	c.plan.Complete = len(c.plan.Deferred)+len(c.plan.Unknown) == 0 && !gone
+	c.plan.Complete = len(c.plan.Deferred)+len(c.plan.Unknown)+len(c.plan.Held) == 0 && !gone
 	return nil
 }
 

@@ -57,10 +57,18 @@ func (c *comparison) waitForUnseen() {
 }
 
 // postpone takes changes out of the plan, with all that depends on them, and
-// lists them as decided later. What changes nothing anyway stays.
+// lists them as decided later. What changes nothing anyway stays. What a running
+// unit reads at its start is not written before the unit's own turn either: a
+// process that falls over would come back with it.
 func (c *comparison) postpone(why map[addr.Address]string) {
 	if len(why) == 0 {
 		return
+	}
+	inputs := map[addr.Address][]addr.Address{}
+	for _, ch := range c.plan.Changes {
+		if u := ch.Spec.Unit; u != nil && ch.Action != Delete && runs(ch.Before["state"].Text) {
+			inputs[ch.Addr] = u.With(ch.Addr.Host, ch.DependsOn)
+		}
 	}
 	dependents := map[addr.Address][]addr.Address{}
 	for _, ch := range c.plan.Changes {
@@ -79,6 +87,12 @@ func (c *comparison) postpone(why map[addr.Address]string) {
 			if _, known := why[d]; !known {
 				why[d] = fmt.Sprintf("it needs %s, which is decided later", a)
 				queue = append(queue, d)
+			}
+		}
+		for _, read := range inputs[a] {
+			if _, known := why[read]; !known {
+				why[read] = fmt.Sprintf("%s reads it at its start, which is decided later", a)
+				queue = append(queue, read)
 			}
 		}
 	}

@@ -35,6 +35,17 @@ func (c *comparison) waves() []Wave {
 	for i, ch := range changes {
 		index[ch.Addr] = i
 	}
+	units := map[addr.Address]int{} // how many units of its host need a resource
+	for _, ch := range changes {
+		if ch.Spec.Unit == nil {
+			continue
+		}
+		for _, d := range ch.DependsOn {
+			if d.Host == ch.Addr.Host {
+				units[d]++
+			}
+		}
+	}
 	quorum := c.etcdQuorum()
 	if !quorum {
 		withoutQuorum(changes)
@@ -43,28 +54,7 @@ func (c *comparison) waves() []Wave {
 	var before []addr.Address          // what the stage before did
 	chained := map[addr.Address]bool{} // by the first stage that reads it, or needed by one before
 	for _, stage := range []string{stageEtcd, stageControlPlane, stageNode} {
-		byHost := map[addr.Host][]int{}
-		var hosts []addr.Host
-		for i, ch := range changes {
-			if ch.Spec.Unit == nil || ch.Spec.Unit.Stage != stage || !disturbs(ch) {
-				continue
-			}
-			if byHost[ch.Addr.Host] == nil {
-				hosts = append(hosts, ch.Addr.Host)
-			}
-			byHost[ch.Addr.Host] = append(byHost[ch.Addr.Host], i)
-		}
-		// A member that is down, or whose gate was never passed, comes first: until
-		// it is healthy, no healthy one may be touched.
-		slices.SortFunc(hosts, func(a, b addr.Host) int {
-			if x, y := anyRestart(changes, byHost[a]), anyRestart(changes, byHost[b]); x != y {
-				if y {
-					return -1
-				}
-				return 1
-			}
-			return a.Compare(b)
-		})
+		hosts, byHost := c.chain(stage)
 		if stage == stageEtcd && !quorum { // nothing to chain: there is no quorum to lose
 			for _, h := range hosts {
 				out = c.wave(out, stage, h, byHost[h], "etcd has no quorum now: its members start together")
@@ -77,15 +67,19 @@ func (c *comparison) waves() []Wave {
 			var mine []addr.Address
 			for _, i := range byHost[h] {
 				ch := &changes[i]
+				with := ch.Spec.Unit.With(h, ch.DependsOn)
 				ch.DependsOn = append(slices.Clone(ch.DependsOn), previous...)
 				mine = append(mine, ch.Addr)
-				for _, a := range ch.Spec.Unit.ReadAtStart {
+				for _, a := range with {
 					j, ok := index[a]
-					if !ok || chained[a] || a.Host != h || changes[j].Action == NoOp {
+					if !ok || chained[a] || changes[j].Action == NoOp {
 						continue
 					}
 					chained[a] = true
 					changes[j].DependsOn = append(slices.Clone(changes[j].DependsOn), previous...)
+					if units[a] <= 1 { // a shared one cannot wait for those that it is for
+						changes[j].DependsOn = append(changes[j].DependsOn, c.unitsBefore(ch, index)...)
+					}
 				}
 				c.restorable(ch, index)
 			}
@@ -102,6 +96,70 @@ func (c *comparison) waves() []Wave {
 		}
 		if len(all) > 0 {
 			before = all
+		}
+	}
+	return out
+}
+
+// chain lists the hosts of a stage in the order of their turn, and which changes
+// of units happen then: those that restart what runs and, beside them or for etcd
+// in any case, what is not healthy or whose gate an earlier apply did not pass.
+// That comes first: until it is healthy, nothing healthy may be touched.
+func (c *comparison) chain(stage string) (hosts []addr.Host, byHost map[addr.Host][]int) {
+	var all []int
+	restarts := false
+	for i, ch := range c.plan.Changes {
+		if ch.Spec.Unit == nil || ch.Spec.Unit.Stage != stage || ch.Action == Delete {
+			continue
+		}
+		if disturbs(ch) || c.sick(ch) {
+			all = append(all, i)
+			restarts = restarts || ch.Disruption == Restart
+		}
+	}
+	byHost = map[addr.Host][]int{}
+	for _, i := range all {
+		ch := c.plan.Changes[i]
+		if !restarts && !disturbs(ch) { // nothing runs that could be lost
+			continue
+		}
+		if byHost[ch.Addr.Host] == nil {
+			hosts = append(hosts, ch.Addr.Host)
+		}
+		byHost[ch.Addr.Host] = append(byHost[ch.Addr.Host], i)
+	}
+	sick := func(h addr.Host) bool {
+		return slices.ContainsFunc(byHost[h], func(i int) bool { return c.sick(c.plan.Changes[i]) })
+	}
+	slices.SortFunc(hosts, func(a, b addr.Host) int {
+		if x, y := sick(a), sick(b); x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return a.Compare(b)
+	})
+	return hosts, byHost
+}
+
+// sick reports whether a unit that is there is not running, or whether an earlier
+// apply did not see it healthy.
+func (c *comparison) sick(ch Change) bool {
+	u := ch.Spec.Unit
+	if u == nil || !u.Running || ch.Action != Update && ch.Action != Replace {
+		return false
+	}
+	return ch.Before["state"].Text != "active" || c.in.State.Resources[ch.Addr].Pending
+}
+
+// unitsBefore are the units of the same host that have to be healthy before the
+// unit is touched: what it alone reads is not written before that either.
+func (c *comparison) unitsBefore(ch *Change, index map[addr.Address]int) []addr.Address {
+	var out []addr.Address
+	for _, d := range ch.DependsOn {
+		if i, ok := index[d]; ok && d.Host == ch.Addr.Host && c.plan.Changes[i].Spec.Unit != nil {
+			out = append(out, d)
 		}
 	}
 	return out
@@ -126,22 +184,23 @@ func (c *comparison) wave(out []Wave, stage string, h addr.Host, indices []int, 
 // Only what hardway itself left there is put back: what somebody else wrote, or
 // what nobody knows whether it worked, is no better.
 func (c *comparison) restorable(ch *Change, index map[addr.Address]int) {
-	if ch.Disruption != Restart || ch.Before["state"].Text != "active" {
+	unsettled := c.in.State.Resources[ch.Addr].Last // of an apply that ended before the unit was seen healthy
+	ran := ch.Disruption == Restart && ch.Before["state"].Text == "active"
+	if !ran && (unsettled == nil || unsettled.Spec.Unit == nil) {
 		return
 	}
 	var list []addr.Address
-	for _, a := range append(slices.Clone(ch.Spec.Unit.ReadAtStart), ch.Addr) {
-		i, ok := index[a]
-		if !ok || a.Host != ch.Addr.Host || c.plan.Changes[i].Action == NoOp {
-			continue
-		}
-		input := &c.plan.Changes[i]
+	for _, a := range append(ch.Spec.Unit.With(ch.Addr.Host, ch.DependsOn), ch.Addr) {
 		record, ours := c.in.State.Resources[a]
+		i, planned := index[a]
 		switch {
-		case input.Action == Create && !ours && a != ch.Addr: // a new file: it goes again
+		case ours && record.Last != nil: // its host keeps what was there before that apply
+		case !planned || c.plan.Changes[i].Action == NoOp:
+			continue
+		case c.plan.Changes[i].Action == Create && !ours && a != ch.Addr: // a new file: it goes again
 		case !ours || record.Pending || record.Removing || record.RestartOwed:
 			return
-		case input.Expect != "" && record.SHA256 != "" && input.Expect != record.SHA256:
+		case c.plan.Changes[i].Expect != "" && record.SHA256 != "" && c.plan.Changes[i].Expect != record.SHA256:
 			return
 		}
 		list = append(list, a)
@@ -175,10 +234,17 @@ func (c *comparison) risk(stage string, indices []int) string {
 			return fmt.Sprintf("%d of %d members stay, exactly the quorum: no other may fail meanwhile", healthy, n)
 		}
 	case stageControlPlane:
-		if c.masters() == 1 && slices.ContainsFunc(indices, func(i int) bool {
-			return c.plan.Changes[i].Spec.Unit.Gate != nil && c.plan.Changes[i].Addr.Name == apiServer
-		}) {
-			return "the API does not answer while kube-apiserver restarts: there is one master"
+		for _, i := range indices {
+			ch := c.plan.Changes[i]
+			if ch.Addr.Name != apiServer || ch.Disruption != Restart {
+				continue
+			}
+			switch masters, running := c.apiServers(ch.Addr.Host); {
+			case masters == 0:
+				return "the API does not answer while kube-apiserver restarts: there is one master"
+			case running == 0:
+				return "the API does not answer while kube-apiserver restarts: no other one is running"
+			}
 		}
 	}
 	return ""
@@ -186,15 +252,19 @@ func (c *comparison) risk(stage string, indices []int) string {
 
 const apiServer = "kube-apiserver"
 
-// masters counts the hosts that run, or should run, an API server.
-func (c *comparison) masters() int {
-	n := 0
+// apiServers counts the API servers of other hosts, and those of them that were
+// seen running.
+func (c *comparison) apiServers(except addr.Host) (others, running int) {
 	for _, r := range c.in.Desired.All() {
-		if r.Spec.Unit != nil && r.Addr.Name == apiServer {
-			n++
+		if r.Spec.Unit == nil || r.Addr.Name != apiServer || r.Addr.Host == except {
+			continue
+		}
+		others++
+		if c.seen(r.Addr.Host) && c.in.Observed[r.Addr.Host].Units[r.Spec.Unit.Name].Active == "active" {
+			running++
 		}
 	}
-	return n
+	return others, running
 }
 
 // disturbs reports whether a change belongs into the chain: it restarts what
@@ -293,17 +363,6 @@ func (c *comparison) guardQuorum() {
 			continue
 		}
 		ch.Quorum = &Quorum{Need: need, Members: others}
-	}
-	// Nor may what it reads be written: a process that falls over would come back with it.
-	for _, ch := range c.plan.Changes {
-		if _, waits := why[ch.Addr]; !waits || ch.Spec.Unit == nil {
-			continue
-		}
-		for _, read := range ch.Spec.Unit.ReadAtStart {
-			if read.Host == ch.Addr.Host {
-				why[read] = fmt.Sprintf("%s reads it at its start, which is decided later", ch.Addr)
-			}
-		}
 	}
 	c.postpone(why)
 }

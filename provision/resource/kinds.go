@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"hardway/provision/addr"
@@ -153,6 +154,25 @@ type Unit struct {
 	Cleanup []Command `json:"cleanup,omitempty"`
 	// Stage orders restarts across hosts: etcd, control-plane, node.
 	Stage string `json:"stage,omitempty"`
+}
+
+// With returns what goes with a unit when it is changed, put back or held back:
+// on its host, what it reads at its start, and the other files and programs that
+// it depends on, such as the kubeconfig that asks it whether it is healthy. Leaf
+// certificates are not among them: they are read again while it runs.
+func (u *Unit) With(at addr.Host, dependsOn []addr.Address) []addr.Address {
+	var out []addr.Address
+	for _, a := range u.ReadAtStart {
+		if a.Host == at {
+			out = append(out, a)
+		}
+	}
+	for _, a := range dependsOn {
+		if k := Kind(a.Kind); a.Host == at && (k == KindFile || k == KindBinary) && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // Gate is a health condition with the time it may take: either HTTP, a plain

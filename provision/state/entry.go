@@ -41,6 +41,9 @@ type Begin struct {
 	// Prior is what stands in its place now. It counts only the first time: when
 	// the same path is begun again, what stands there may be our own work.
 	Prior Prior `json:"prior"`
+	// Keep is the generation under which the host keeps what stood there, for as
+	// long as the change is not settled; 0 when it does not.
+	Keep uint64 `json:"keep,omitempty"`
 }
 
 // Done says that the resource is as the last Begin said.
@@ -49,6 +52,8 @@ type Done struct {
 	SHA256      string       `json:"sha256,omitempty"` // of a single file's content
 	Certificate *Certificate `json:"certificate,omitempty"`
 	RestartOwed bool         `json:"restart_owed,omitempty"`
+	// Settles are the resources whose change is now known to be good.
+	Settles []addr.Address `json:"settles,omitempty"`
 }
 
 // Failed says that the operation ended with an error; the host may be half
@@ -85,6 +90,9 @@ func (s *Snapshot) Apply(e Entry) error {
 			r.SHA256, r.Certificate, r.RestartOwed = e.Done.SHA256, e.Done.Certificate, e.Done.RestartOwed
 			return nil
 		})
+		if err == nil {
+			s.settle(e.Done.Settles)
+		}
 	case e.Failed != nil:
 		err = s.update(e.Failed.Addr, func(r *Record) error { r.Tainted = e.Failed.Reason; return nil })
 	case e.Forget != nil:
@@ -120,9 +128,19 @@ func (s *Snapshot) begin(b Begin) error {
 		return fmt.Errorf("%s: begun with a spec of the kind %q", a, b.Spec.Kind())
 	}
 	r, known := s.Resources[a]
+	last := r.Last
+	if b.Keep > 0 && last == nil {
+		switch {
+		case !known || r.Removing:
+			last = &Last{Generation: b.Keep}
+		case !r.Pending && r.Path() == b.Spec.Path():
+			last = &Last{Spec: r.Spec, SHA256: r.SHA256, Certificate: r.Certificate, Generation: b.Keep}
+		}
+	}
 	if !known || r.Removing || r.Path() != b.Spec.Path() {
 		r = Record{Prior: b.Prior}
 	}
+	r.Last = last
 	r.Spec, r.SpecDigest, r.DependsOn = b.Spec, b.Spec.Digest(), nil
 	for _, d := range b.DependsOn {
 		r.DependsOn = append(r.DependsOn, canonical(d))
@@ -133,6 +151,16 @@ func (s *Snapshot) begin(b Begin) error {
 	}
 	s.Resources[a] = r
 	return nil
+}
+
+// settle forgets what the changes of resources could be gone back to.
+func (s *Snapshot) settle(list []addr.Address) {
+	for _, a := range list {
+		if r, ok := s.Resources[canonical(a)]; ok && r.Last != nil {
+			r.Last = nil
+			s.Resources[canonical(a)] = r
+		}
+	}
 }
 
 // hold adds a hold in place of an older one for the same unit, and puts the

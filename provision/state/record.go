@@ -35,6 +35,35 @@ type Record struct {
 	RestartOwed bool `json:"restart_owed,omitempty"`
 	// Tainted is why the last operation failed; empty when it did not.
 	Tainted string `json:"tainted,omitempty"`
+	// Last is what was in force before a change that is not settled yet: the unit
+	// that it is about, or that reads it, was not seen healthy since. However often
+	// an apply is interrupted in between, it stays what can be gone back to.
+	Last *Last `json:"last,omitempty"`
+}
+
+// Last is what a resource was before a change, and where its host keeps it.
+type Last struct {
+	Spec        resource.Spec `json:"spec"` // empty: it was not hardway's
+	SHA256      string        `json:"sha256,omitempty"`
+	Certificate *Certificate  `json:"certificate,omitempty"`
+	// Generation is the number under which the host keeps the files.
+	Generation uint64 `json:"generation"`
+}
+
+// Was returns the record as it was before the unsettled change; false when there
+// was none of hardway's.
+func (r Record) Was() (Record, bool) {
+	if r.Last == nil {
+		return r, true
+	}
+	if r.Last.Spec.Kind() == "" {
+		return Record{}, false
+	}
+	was := r
+	was.Spec, was.SpecDigest = r.Last.Spec, r.Last.Spec.Digest()
+	was.SHA256, was.Certificate = r.Last.SHA256, r.Last.Certificate
+	was.Last, was.Pending, was.RestartOwed, was.Tainted = nil, false, false, ""
+	return was, true
 }
 
 // Kind returns the kind of the resource.
