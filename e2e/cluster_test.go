@@ -3,25 +3,22 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // TestCluster takes the lab from bare hosts to a verified cluster, through
-// drift, an interrupted change, another proxy mode and a renewal, and back to
-// bare hosts. The steps build on each other, so the first failure ends it.
+// drift, deaths of the controller, broken settings, a rollback, two controllers at
+// once, a dead host, a lost state, another proxy mode and a renewal, and back to
+// bare hosts, twice. The steps build on each other, so the first failure ends it.
 func TestCluster(t *testing.T) {
 	l := newLab(t)
 	t.Cleanup(func() {
-		if !t.Failed() {
+		if !t.Failed() && os.Getenv(keepVariable) == "" {
 			l.script("down")
 		}
 	})
@@ -37,7 +34,20 @@ func TestCluster(t *testing.T) {
 		{"verify", testVerify},
 		{"kubeconfig", testKubeconfig},
 		{"drift", testDrift},
-		{"killed apply resumes", testKilled},
+		{"drift command", testDriftCommand},
+		{"killed change resumes", testChangeKilled},
+		{"broken settings are put back", func(l *lab) { testBroken(l, brokenSettings[:brokenInPlain]) }},
+		{"rollback", testRollback},
+		{"hosts lose their power", func(l *lab) {
+			l.addKnobs()
+			l.turn(`kubelet_flags = { v = "3" }`)
+			testRestarted(l, 8, 4, 3)
+			l.turn()
+			l.must(0, "apply", "--auto-approve", "--verify=false")
+		}},
+		{"two controllers", testTwoControllers},
+		{"unreachable", testUnreachable},
+		{"recovery", testRecovery},
 		{"nftables", testNftables},
 		{"certificates", testCertificates},
 		{"secrets", testSecrets},
@@ -58,6 +68,17 @@ func TestCluster(t *testing.T) {
 		if r := l.must(0, "destroy", "--destroy-data", "--auto-approve"); !strings.Contains(r.all(), "No changes") {
 			t.Errorf("a second destroy finds something to do:\n%s", tail(r.all(), 2000))
 		}
+	})
+	t.Run("killed creation", func(t *testing.T) {
+		l.t = t
+		testCreationKilled(l)
+	})
+	t.Run("killed destruction", func(t *testing.T) {
+		l.t = t
+		f := newFaults(l, "kill", killEvery, 3)
+		f.removal = true
+		f.untilDone("destruction", "destroy", "--destroy-data", "--auto-approve")
+		l.same("after a killed destroy", bare, l.snapshot())
 	})
 	l.t = t
 }
@@ -134,13 +155,13 @@ func testDrift(l *lab) {
 	l.on("n1", "chmod 0644 /etc/kubernetes/kubelet.conf")
 	l.on("n2", "systemctl disable --now kube-proxy")
 	l.on("n2", "sysctl -w net.ipv4.ip_forward=0")
-	l.on("m1", "sed -i '/n2/d' /etc/kubernetes/audit-policy.yaml; echo '# edited' >> /etc/kubernetes/audit-policy.yaml")
+	l.on("m1", "sed -i 's/level: Metadata/level: Request/' /etc/kubernetes/audit-policy.yaml")
 	l.on("m1", "kubectl --cache-dir=/dev/null --kubeconfig /etc/kubernetes/admin.conf label node n1 node-role.kubernetes.io/worker-")
 	r := l.must(2, "plan", "--detailed-exitcode")
 	for _, want := range []string{
 		`node["n1"].unit["kubelet"]`, `node["n1"].file["/etc/kubernetes/kubelet.conf"]`, `node["n2"].unit["kube-proxy"]`,
 		`node["n2"].sysctl["net.ipv4.ip_forward"]`, `master["m1"].file["/etc/kubernetes/audit-policy.yaml"]`, `cluster.node["n1"]`,
-		"# edited", `master["m1"].unit["kube-apiserver"]`, "7 to change",
+		"level: Request", `master["m1"].unit["kube-apiserver"]`, "7 to change",
 	} {
 		if !strings.Contains(r.out, want) {
 			l.t.Errorf("the plan does not say %q:\n%s", want, tail(r.out, 6000))
@@ -148,46 +169,6 @@ func testDrift(l *lab) {
 	}
 	l.must(0, "apply", "--auto-approve")
 	l.noChanges()
-}
-
-// testKilled kills hardway in the middle of a change, at several moments, and
-// wants the next apply to finish: every process runs with the inputs it should.
-func testKilled(l *lab) {
-	for i, after := range []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, time.Second} {
-		verbosity := string(rune('3' + i))
-		if err := os.WriteFile(filepath.Join(l.dir, "change.hcl"), []byte("scheduler {\n  flags = { v = \""+verbosity+"\" }\n}\ncontroller_manager {\n  flags = { v = \""+verbosity+"\" }\n}\n"), 0o644); err != nil {
-			l.t.Fatal(err)
-		}
-		l.kill(after)
-		l.must(0, "apply", "--auto-approve")
-		l.noChanges()
-		for _, unit := range []string{"kube-scheduler", "kube-controller-manager"} {
-			if got := l.on("m1", "tr '\\0' ' ' < /proc/$(systemctl show -P MainPID "+unit+")/cmdline"); !strings.Contains(got, "--v="+verbosity) {
-				l.t.Errorf("%s runs without --v=%s: %s", unit, verbosity, got)
-			}
-		}
-	}
-}
-
-// kill starts an apply and kills it some time after its first change began.
-func (l *lab) kill(after time.Duration) {
-	l.t.Helper()
-	cmd := l.command(context.Background(), "apply", "--auto-approve")
-	talk, err := cmd.StderrPipe()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		l.t.Fatal(err)
-	}
-	lines := bufio.NewScanner(talk)
-	for lines.Scan() && !strings.Contains(lines.Text(), "Modifying...") {
-	}
-	time.Sleep(after)
-	_ = cmd.Process.Signal(syscall.SIGKILL)
-	if err := cmd.Wait(); err == nil {
-		l.t.Errorf("the apply ended before it was killed, %s after its first change", after)
-	}
 }
 
 func testNftables(l *lab) {
@@ -233,22 +214,4 @@ func testCertificates(l *lab) {
 	}
 	l.noChanges()
 	testVerify(l)
-}
-
-// testSecrets looks for private keys where none may be.
-func testSecrets(l *lab) {
-	for _, f := range []string{"hardway.state", "hardway.state.backup", "hardway.lock.hcl"} {
-		b, err := os.ReadFile(filepath.Join(l.dir, f))
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		if strings.Contains(string(b), "PRIVATE KEY") {
-			l.t.Errorf("%s holds a private key in clear", f)
-		}
-	}
-	for _, h := range names {
-		if got := l.on(h, `grep -rlE 'PRIVATE KEY' /etc/kubernetes /var/lib/kubelet/pki /var/lib/hardway 2>/dev/null | xargs -r stat -c '%a %U %n' | grep -v '^600 root ' || true`); got != "" {
-			l.t.Errorf("%s: keys that are not root's alone:\n%s", h, got)
-		}
-	}
 }

@@ -31,16 +31,31 @@ type lab struct {
 	env []string
 }
 
+// keepVariable names a directory in which the configuration, the state and the
+// identity outlive a run, so that a test can be written against hosts that are up
+// already: they are not replaced when it has a state.
+const keepVariable = "HARDWAY_E2E_KEEP"
+
 // newLab starts fresh hosts and copies the lab's configuration.
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	if l := keptLab(t); l != nil {
+		return l
+	}
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, dir: t.TempDir(), bin: filepath.Join(root, "bin", "hardway"), src: filepath.Join(root, "examples", "lab")}
-	home := t.TempDir() // the identity is made here, not in the user's own directory
-	l.env = append(os.Environ(), "HW_IDENTITY_FILE=", "XDG_CONFIG_HOME="+home, "NO_COLOR=1")
+	dir, home := t.TempDir(), t.TempDir() // the identity is made there, not in the user's own directory
+	if kept := os.Getenv(keepVariable); kept != "" {
+		dir, home = filepath.Join(kept, "dir"), filepath.Join(kept, "home")
+		for _, d := range []string{dir, home} {
+			if err := errors.Join(os.RemoveAll(d), os.MkdirAll(d, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l := labIn(t, root, dir, home)
 	l.script("down")
 	l.script("up")
 	for _, f := range []string{"cluster.hcl", "lab.auto.hclvars"} {
@@ -56,6 +71,30 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// keptLab is the lab of an earlier run, if one was kept.
+func keptLab(t *testing.T) *lab {
+	t.Helper()
+	kept := os.Getenv(keepVariable)
+	if kept == "" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(kept, "dir", "hardway.state")); err != nil {
+		return nil
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labIn(t, root, filepath.Join(kept, "dir"), filepath.Join(kept, "home"))
+}
+
+func labIn(t *testing.T, root, dir, home string) *lab {
+	return &lab{
+		t: t, dir: dir, bin: filepath.Join(root, "bin", "hardway"), src: filepath.Join(root, "examples", "lab"),
+		env: append(os.Environ(), "HW_IDENTITY_FILE=", "XDG_CONFIG_HOME="+home, "NO_COLOR=1"),
+	}
 }
 
 // script runs lab.sh.

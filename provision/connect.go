@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,9 +105,23 @@ func (s *Session) dialled(h addr.Host) bool {
 	return up || down
 }
 
-// lockHosts takes the lock of every connected host, all or nothing. A host whose
+// lockHosts takes the lock of every connected host, all or nothing. Whoever is
+// to wait for another waits at the first host, so that no two wait for each
+// other; at the rest only for a session that is just ending. A host whose
 // connection is lost by now holds up nobody: its changes will say so.
 func (s *Session) lockHosts(ctx context.Context, operation string) error {
+	for _, h := range s.cfg.Hosts {
+		if conn, ok := s.hosts[h.Addr]; ok {
+			err := lockWithin(ctx, conn, s.holder(operation), s.opts.LockTimeout)
+			if _, lost := errors.AsType[*host.LostError](err); lost {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", h.Addr, err)
+			}
+			break
+		}
+	}
 	var mu sync.Mutex
 	var errs []error
 	s.each(func(h config.Host) {
@@ -116,7 +131,7 @@ func (s *Session) lockHosts(ctx context.Context, operation string) error {
 		if !ok {
 			return
 		}
-		err := conn.Lock(ctx, s.holder(operation))
+		err := lockWithin(ctx, conn, s.holder(operation), min(s.opts.LockTimeout, endingSession))
 		if _, lost := errors.AsType[*host.LostError](err); err == nil || lost {
 			return
 		}
@@ -126,6 +141,25 @@ func (s *Session) lockHosts(ctx context.Context, operation string) error {
 	})
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
+}
+
+// endingSession is how long the lock of a session may take to go that has lost
+// its controller.
+const endingSession = 5 * time.Second
+
+// lockWithin takes a host's lock, waiting for another holder up to a time.
+func lockWithin(ctx context.Context, h host.Host, holder string, within time.Duration) error {
+	for deadline := time.Now().Add(within); ; {
+		err := h.Lock(ctx, holder)
+		if _, locked := errors.AsType[*host.LockedError](err); !locked || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
 }
 
 // masters are the masters in order.

@@ -40,7 +40,7 @@ func (r *run) certificate(h host.Host, ch plan.Change) (state.Done, error) {
 		// The kubelet's certificate store wants a link that it can turn to the
 		// next certificate; with a file in its place every rotation would fail
 		// (client-go util/certificate/certificate_store.go).
-		file := path.Join(path.Dir(c.CertPath), "kubelet-client-hardway-"+leaf.Info.Serial+".pem")
+		file := path.Join(path.Dir(c.CertPath), "kubelet-client-hardway.pem") // one name, so that an interrupted apply leaves no other key behind
 		if err := h.Put(r.ctx, content(file, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", text)); err != nil {
 			return state.Done{}, err
 		}

@@ -87,18 +87,20 @@ authorities and keys, and members of etcd that came or went are refused.`,
 // before chooses the generation to go back to: that of the newest complete run
 // before the present one.
 func before(ctx context.Context, s Session, list []local.Generation) (uint64, error) {
-	var present *state.Run
-	if len(list) > 0 {
-		present = list[0].Run
+	st, err := s.State(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// A run that was killed is in the journal only: then the newest generation is
+	// the one before it.
+	present, earlier := st.Run, list
+	if len(list) > 0 && sameRun(list[0].Run, present) {
+		earlier = list[1:]
 	}
 	if present != nil && present.Operation == string(plan.Rollback) {
 		if present.Complete {
 			return 0, &view.Problem{Summary: "The cluster was rolled back already", Detail: "The present generation came of a rollback; the one before it is what was gone back from.",
 				Next: "Say which generation you want:\n  hardway rollback --list\n  hardway rollback --to-generation N"}
-		}
-		st, err := s.State(ctx)
-		if err != nil {
-			return 0, err
 		}
 		for _, h := range st.Holds {
 			if h.Generation > 0 {
@@ -106,7 +108,7 @@ func before(ctx context.Context, s Session, list []local.Generation) (uint64, er
 			}
 		}
 	}
-	for _, g := range list[min(1, len(list)):] {
+	for _, g := range earlier {
 		if g.Err == nil && g.Run != nil && g.Run.Complete && g.Run.Operation != string(plan.Destroy) && !sameRun(g.Run, present) {
 			return g.Serial, nil
 		}

@@ -28,23 +28,29 @@ func rollbackPlan(n int) *plan.Plan {
 func TestRollbackChooses(t *testing.T) {
 	damaged := local.Generation{Serial: 8, Err: errors.New("damaged")}
 	first := local.Generation{Serial: 1, Updated: day}
+	killed := kept(10, "apply", false, 10).Run // in the journal alone
 	for name, c := range map[string]struct {
-		list []local.Generation
-		want uint64
-		err  string
+		list    []local.Generation
+		want    uint64
+		err     string
+		present *state.Run // nil: that of the first in the list
 	}{
-		"the one before":         {[]local.Generation{kept(9, "apply", true, 9), kept(8, "apply", true, 8), kept(7, "apply", true, 7)}, 8, ""},
-		"not what is incomplete": {[]local.Generation{kept(9, "apply", false, 9), kept(8, "apply", false, 8), kept(7, "apply", true, 7)}, 7, ""},
-		"not what is damaged":    {[]local.Generation{kept(9, "apply", true, 9), damaged, kept(7, "apply", true, 7)}, 7, ""},
-		"not the same run":       {[]local.Generation{kept(9, "apply", true, 8), kept(8, "apply", true, 8), kept(7, "apply", true, 7)}, 7, ""},
-		"not a destruction":      {[]local.Generation{kept(9, "apply", true, 9), kept(8, "destroy", true, 8), kept(7, "apply", true, 7)}, 7, ""},
-		"nothing before":         {[]local.Generation{kept(2, "apply", true, 9), first}, 0, "There is no earlier generation"},
-		"nothing at all":         {nil, 0, "There is no earlier generation"},
-		"rolled back already":    {[]local.Generation{kept(9, "rollback", true, 9), kept(8, "apply", true, 8)}, 0, "was rolled back already"},
-		"a rollback goes on":     {[]local.Generation{kept(9, "rollback", false, 9), kept(8, "apply", true, 8)}, 5, ""},
+		"after one that was killed": {list: []local.Generation{kept(9, "apply", true, 9), kept(8, "apply", true, 8)}, want: 9, present: killed},
+		"the one before":            {list: []local.Generation{kept(9, "apply", true, 9), kept(8, "apply", true, 8), kept(7, "apply", true, 7)}, want: 8, err: ""},
+		"not what is incomplete":    {list: []local.Generation{kept(9, "apply", false, 9), kept(8, "apply", false, 8), kept(7, "apply", true, 7)}, want: 7, err: ""},
+		"not what is damaged":       {list: []local.Generation{kept(9, "apply", true, 9), damaged, kept(7, "apply", true, 7)}, want: 7, err: ""},
+		"not the same run":          {list: []local.Generation{kept(9, "apply", true, 8), kept(8, "apply", true, 8), kept(7, "apply", true, 7)}, want: 7, err: ""},
+		"not a destruction":         {list: []local.Generation{kept(9, "apply", true, 9), kept(8, "destroy", true, 8), kept(7, "apply", true, 7)}, want: 7, err: ""},
+		"nothing before":            {list: []local.Generation{kept(2, "apply", true, 9), first}, want: 0, err: "There is no earlier generation"},
+		"nothing at all":            {list: nil, want: 0, err: "There is no earlier generation"},
+		"rolled back already":       {list: []local.Generation{kept(9, "rollback", true, 9), kept(8, "apply", true, 8)}, want: 0, err: "was rolled back already"},
+		"a rollback goes on":        {list: []local.Generation{kept(9, "rollback", false, 9), kept(8, "apply", true, 8)}, want: 5, err: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &fake{kept: c.list, plans: []*plan.Plan{rollbackPlan(1)}, state: state.Public{Holds: []state.Hold{{Unit: "x"}, {Generation: 5}}}}
+			if c.present == nil && len(c.list) > 0 {
+				c.present = c.list[0].Run
+			}
+			f := &fake{kept: c.list, plans: []*plan.Plan{rollbackPlan(1)}, state: state.Public{Run: c.present, Holds: []state.Hold{{Unit: "x"}, {Generation: 5}}}}
 			r := cli(t, f, nil, false, nil, "rollback", "-auto-approve")
 			if c.err != "" {
 				if r.code != 1 || !strings.Contains(r.stderr, c.err) || !strings.Contains(r.stderr, "--list") {
