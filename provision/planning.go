@@ -80,7 +80,7 @@ func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) 
 	return plan.Compute(plan.Input{
 		Tool: s.opts.Version, Cluster: s.cfg.Name, ConfigDigest: s.cfg.Digest, Now: s.opts.Now().UTC(), Mode: o.mode(),
 		DestroyData: o.DestroyData, Targets: o.Targets, Replace: o.Replace, Generation: o.ToGeneration, Retry: o.Retry,
-		Desired: want.Set, Kept: kept, Allocations: want.Allocations, Observed: in.Facts, State: public,
+		Recipients: s.cfg.State.Recipients, Desired: want.Set, Kept: kept, Allocations: want.Allocations, Observed: in.Facts, State: public,
 	})
 }
 

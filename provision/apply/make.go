@@ -127,6 +127,32 @@ func (r *run) binary(h host.Host, c plan.Change, b *resource.Binary) (state.Done
 	return state.Done{SHA256: b.SHA256}, err
 }
 
+// available refuses to go back to programs that are not here any more, before
+// anything is begun: half way back is no place to be.
+func (r *run) available(changes []plan.Change) error {
+	seen := map[string]bool{}
+	for _, c := range changes {
+		digest := ""
+		switch {
+		case !active(c) || c.Action == plan.Delete || c.Action == plan.Forget:
+		case c.Spec.Binary != nil:
+			digest = c.Spec.Binary.SHA256
+		case c.Spec.Image != nil:
+			digest = c.Spec.Image.SHA256
+		}
+		if digest == "" || seen[digest] {
+			continue
+		}
+		seen[digest] = true
+		content, err := r.artifact(digest)
+		if err != nil {
+			return fmt.Errorf("%s: nothing was changed, because what it goes back to is not here: %w", c.Addr, err)
+		}
+		_ = content.Close() // nothing was read
+	}
+	return nil
+}
+
 func (r *run) image(h host.Host, c plan.Change, i *resource.Image) (err error) {
 	dir := path.Join(home, "images")
 	if err := r.script(h, "directory", dir, "0700", "root", "root"); err != nil {

@@ -98,6 +98,11 @@ func Run(stop context.Context, p *plan.Plan, env Env, sink Sink) (Result, error)
 	if err := plan.Bound(p, before.Lineage, before.Serial, p.ConfigDigest, p.Cluster); err != nil {
 		return Result{}, err
 	}
+	if p.Mode == plan.Rollback {
+		if err := r.available(p.Changes); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := r.begin(p); err != nil {
 		return Result{}, err
 	}

@@ -26,6 +26,9 @@ type Input struct {
 	Replace []addr.Address
 	// Generation is what a rollback goes back to; Desired is that generation's.
 	Generation uint64
+	// Recipients are whom the configuration wants the private keys sealed for; empty
+	// where it leaves that to init.
+	Recipients []string
 	// Retry tries again what was held back.
 	Retry bool
 	// Kept is what a hold of everything keeps: the generation that was gone back

@@ -65,7 +65,22 @@ func (c *comparison) marks() error {
 		return e
 	}
 	c.copies()
+	c.recipients()
 	return nil
+}
+
+// recipients notes that the keys have to be sealed anew: somebody who was added
+// must be able to open them when those who can today are gone.
+func (c *comparison) recipients() {
+	s := c.in.State
+	if c.in.Mode == Destroy || c.in.Mode == ReadDrift || len(c.in.Recipients) == 0 || len(s.Authorities)+len(s.KeyPairs) == 0 {
+		return
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(c.in.Recipients)), slices.Sorted(slices.Values(s.Recipients))) {
+		c.plan.Reseal = true
+		c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: addr.Address{Host: addr.Host{Role: addr.Cluster}},
+			Summary: "the private keys are sealed for other recipients than the state block names; `hardway apply` seals them anew"})
+	}
 }
 
 // copies lists the masters whose sealed copy of the state is not the present one:

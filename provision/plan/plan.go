@@ -217,6 +217,9 @@ type Plan struct {
 	// Copies are the masters whose sealed copy of the state is an older one, or was
 	// never finished; apply renews it, with or without changes.
 	Copies []addr.Host `json:"copies,omitempty"`
+	// Reseal: the private keys are sealed for others than the configuration names;
+	// apply seals them anew, with or without changes.
+	Reseal bool `json:"reseal,omitempty"`
 	// Generation is the serial that a rollback goes back to.
 	Generation uint64 `json:"generation,omitempty"`
 	// Retry: what was held back is tried again.

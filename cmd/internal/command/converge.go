@@ -130,7 +130,7 @@ func (c *convergence) step(ctx context.Context, p *plan.Plan, n int) (apply.Resu
 	}
 	c.about(p)
 	switch {
-	case !p.Changed() && (p.Retry || len(p.Copies) > 0): // no host is changed by it, so nobody is asked
+	case !p.Changed() && (p.Retry || p.Reseal || len(p.Copies) > 0): // no host is changed by it, so nobody is asked
 		return c.apply(ctx, p, false)
 	case !p.Changed():
 		return apply.Result{}, nil
