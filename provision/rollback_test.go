@@ -138,12 +138,21 @@ func TestCrashWhilePuttingBack(t *testing.T) {
 func TestRollback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "testdata/three")
-	w.mustConverge(provision.PlanOptions{})
+	created := w.mustConverge(provision.PlanOptions{})
 	then := w.state().Serial
 	before := w.snapshots()
 	w.rollOut()
-	w.mustConverge(provision.PlanOptions{})
+	rolled := w.mustConverge(provision.PlanOptions{})
 	s := w.open()
+	// The order of the waves belongs to one plan: what is recorded is what needs what.
+	for a, r := range rolled.Resources {
+		if !slices.Equal(r.DependsOn, created.Resources[a].DependsOn) {
+			t.Errorf("%s depends on %v now, and on %v when it was created", a, r.DependsOn, created.Resources[a].DependsOn)
+		}
+	}
+	if d, err := s.Drift(t.Context(), provision.DriftOptions{}); err != nil || len(d.Resources) > 0 || !d.Complete {
+		t.Errorf("drift %+v, %v", d, err)
+	}
 	list, err := s.Generations(t.Context())
 	if err != nil {
 		t.Fatal(err)

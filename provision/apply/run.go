@@ -219,7 +219,7 @@ func (r *run) adopt(c plan.Change) error {
 	if c.Prior == nil || c.Spec.Sysctl == nil && c.Spec.Module == nil && c.Spec.Swap == nil {
 		return nil
 	}
-	if err := r.Store.Begin(r.ctx, state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.DependsOn, Prior: *c.Prior}); err != nil {
+	if err := r.Store.Begin(r.ctx, state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.Needs(), Prior: *c.Prior}); err != nil {
 		return err
 	}
 	return r.Store.Done(r.ctx, state.Done{Addr: c.Addr})
@@ -244,7 +244,7 @@ func (r *run) change(c plan.Change) error {
 			return err
 		}
 	}
-	begin := state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.DependsOn}
+	begin := state.Begin{Addr: c.Addr, Spec: c.Spec, DependsOn: c.Needs()}
 	if r.kept[c.Addr] && r.before.Resources[c.Addr].Last == nil { // else an earlier run's is the one to go back to
 		if err := r.keep(h, c); err != nil {
 			return err

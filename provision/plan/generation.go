@@ -76,6 +76,7 @@ func members(a state.Allocations) []string { return slices.Sorted(maps.Keys(a.Et
 func DriftSet(s state.Public) (resource.Set, error) {
 	list := Applied(s)
 	for i, r := range list {
+		list[i].DependsOn = nil // nothing is done, so there is no order
 		if r.Spec.Certificate != nil {
 			c := *r.Spec.Certificate
 			c.RenewBefore = 0

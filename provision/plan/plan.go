@@ -97,6 +97,9 @@ type Change struct {
 	After      Attrs          `json:"after,omitempty"`
 	Disruption Disruption     `json:"disruption,omitempty"`
 	DependsOn  []addr.Address `json:"depends_on,omitempty"`
+	// Waits are those of DependsOn that only keep the order of the waves. They
+	// belong to this plan alone and are not recorded.
+	Waits []addr.Address `json:"waits,omitempty"`
 
 	// Spec is what to make of it; for a deletion, what stood in the state.
 	Spec resource.Spec `json:"spec"`
@@ -159,6 +162,24 @@ type Held struct {
 	Addr   addr.Address `json:"address"` // of the unit; a host or the cluster where everything is held
 	Reason string       `json:"reason"`
 	Since  time.Time    `json:"since"`
+}
+
+// Needs returns the dependencies that hold beyond this plan.
+func (c *Change) Needs() []addr.Address {
+	if len(c.Waits) == 0 {
+		return c.DependsOn
+	}
+	return slices.DeleteFunc(slices.Clone(c.DependsOn), func(a addr.Address) bool { return slices.Contains(c.Waits, a) })
+}
+
+// waitFor adds dependencies that only keep the order of the waves.
+func (c *Change) waitFor(list ...addr.Address) {
+	c.DependsOn = slices.Clone(c.DependsOn)
+	for _, a := range list {
+		if !slices.Contains(c.DependsOn, a) {
+			c.DependsOn, c.Waits = append(c.DependsOn, a), append(c.Waits, a)
+		}
+	}
 }
 
 // Deferred is what can only be decided after this plan is applied.

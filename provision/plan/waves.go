@@ -68,7 +68,7 @@ func (c *comparison) waves() []Wave {
 			for _, i := range byHost[h] {
 				ch := &changes[i]
 				with := ch.Spec.Unit.With(h, ch.DependsOn)
-				ch.DependsOn = append(slices.Clone(ch.DependsOn), previous...)
+				ch.waitFor(previous...)
 				mine = append(mine, ch.Addr)
 				for _, a := range with {
 					j, ok := index[a]
@@ -76,9 +76,9 @@ func (c *comparison) waves() []Wave {
 						continue
 					}
 					chained[a] = true
-					changes[j].DependsOn = append(slices.Clone(changes[j].DependsOn), previous...)
+					changes[j].waitFor(previous...)
 					if units[a] <= 1 { // a shared one cannot wait for those that it is for
-						changes[j].DependsOn = append(changes[j].DependsOn, c.unitsBefore(ch, index)...)
+						changes[j].waitFor(c.unitsBefore(ch, index)...)
 					}
 				}
 				c.restorable(ch, index)
