@@ -11,7 +11,8 @@ import (
 // picture prints everything about a host that hardway could have changed: every
 // file with mode, owner, size and digest, kernel parameters, addresses, routes,
 // packet filter rules, enabled units and mounts. Logs, and what lives in memory
-// only, are left out.
+// only, are left out, and so are the ports of docker's own resolver, which are
+// others after each start of a host.
 const picture = `
 find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \
           -o -path /home/vagrant -o -path /var/lib/systemd -o -path /var/tmp \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sed 's/^/content /'
@@ -20,7 +21,7 @@ find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o
 sysctl -a 2>/dev/null | grep -E '^(net.ipv4.ip_forward|net.bridge.|kernel.panic|vm.overcommit_memory|vm.panic_on_oom|kernel.keys.root_max)' | sed 's/^/sysctl /'
 ip -o address | awk '{print "address", $2, $4}' | sort
 ip route | sed 's/^/route /' | sort
-iptables-save | grep '^-A' | sed 's/^/rule /'
+iptables-save | grep '^-A' | sed -E -e '/127\.0\.0\.11/s/(--sport |127\.0\.0\.11:)[0-9]+/\1PORT/' -e 's/^/rule /'
 nft list tables | grep -v ' ip6\? \(mangle\|nat\|filter\|raw\)$' | sed 's/^/table /'
 systemctl list-unit-files --state=enabled --no-legend | awk '{print "enabled", $1}' | sort
 systemctl list-units --type=service --state=running --no-legend --plain | awk '{print "running", $1}' | grep -vE 'user@|ssh@|user-runtime|session' | sort
