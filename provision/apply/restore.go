@@ -49,7 +49,7 @@ func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error
 		err = r.putBack(h, c, files)
 	}
 	if err == nil {
-		err = r.recordBack(held.Records, fresh)
+		err = r.recordBack(c.Restore, held.Records, fresh)
 	}
 	out := &RestoredError{Unit: u.Name, Err: failure, Elapsed: r.Now().Sub(began), Restore: err}
 	r.mu.Lock()
@@ -86,9 +86,14 @@ func (r *run) putBack(h host.Host, c plan.Change, files []kept) error {
 	return r.bring(r.ctx, h, c, host.Restart, c.Within)
 }
 
-// recordBack records that the resources are what they were.
-func (r *run) recordBack(records map[addr.Address]state.Record, fresh []addr.Address) error {
-	for a, old := range records {
+// recordBack records that the resources are what they were, the unit last: it was
+// seen healthy with the others.
+func (r *run) recordBack(order []addr.Address, records map[addr.Address]state.Record, fresh []addr.Address) error {
+	for _, a := range order {
+		old, ok := records[a]
+		if !ok {
+			continue
+		}
 		if err := r.Store.Done(r.ctx, state.Done{Addr: a, SHA256: old.SHA256, Certificate: old.Certificate, Settles: []addr.Address{a}}); err != nil {
 			return fmt.Errorf("recording that %s is back: %w", a, err)
 		}
