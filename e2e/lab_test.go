@@ -170,14 +170,18 @@ func (l *lab) edit(file, old, new string) {
 	}
 }
 
-// on runs a shell command as root on a host, past hardway and SSH.
+// on runs a shell command as root on a host, past hardway and SSH, and returns
+// its standard output. Errors stay apart: a message in the middle of a long list
+// would tear one of its lines.
 func (l *lab) on(host, command string) string {
 	l.t.Helper()
-	out, err := exec.Command("docker", "exec", "hardway-"+host, "bash", "-c", command).CombinedOutput()
-	if err != nil {
-		l.t.Fatalf("on %s: %s: %v\n%s", host, command, err, out)
+	cmd := exec.Command("docker", "exec", "hardway-"+host, "bash", "-c", command)
+	var out, errout bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errout
+	if err := cmd.Run(); err != nil {
+		l.t.Fatalf("on %s: %s: %v\n%s%s", host, command, err, tail(out.String(), 6000), errout.String())
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(out.String())
 }
 
 // cacheDir is where the mirror is built.

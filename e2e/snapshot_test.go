@@ -15,9 +15,9 @@ import (
 // others after each start of a host.
 const picture = `
 find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \
-          -o -path /home/vagrant -o -path /var/lib/systemd -o -path /var/tmp \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sed 's/^/content /'
+          -o -path /home/vagrant -o -path /var/lib/systemd -o -path /var/tmp -o -path /var/backups \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sed 's/^/content /'
 find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/log -o -path /var/cache \
-          -o -path /home/vagrant -o -path /var/lib/systemd -o -path /var/tmp \) -prune -o -printf 'file %p %y %m %u:%g %l\n' | sort
+          -o -path /home/vagrant -o -path /var/lib/systemd -o -path /var/tmp -o -path /var/backups \) -prune -o -printf 'file %p %y %m %u:%g %l\n' | sort
 sysctl -a 2>/dev/null | grep -E '^(net.ipv4.ip_forward|net.bridge.|kernel.panic|vm.overcommit_memory|vm.panic_on_oom|kernel.keys.root_max)' | sed 's/^/sysctl /'
 ip -o address | awk '{print "address", $2, $4}' | sort
 ip route | sed 's/^/route /' | sort
