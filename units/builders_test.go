@@ -98,10 +98,7 @@ func kubeProxyParams(version string) KubeProxyParams {
 }
 
 func routesParams() RoutesParams {
-	return RoutesParams{Routes: []Route{
-		{netip.MustParsePrefix("10.244.2.0/24"), netip.MustParseAddr("192.168.10.32")},
-		{netip.MustParsePrefix("10.244.0.0/24"), netip.MustParseAddr("192.168.10.21")},
-	}}
+	return RoutesParams{List: "/etc/kubernetes/pod-routes", Own: netip.MustParseAddr("192.168.10.31")}
 }
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -331,7 +328,7 @@ func TestMissingParameters(t *testing.T) {
 		"no routes":                 func() error { _, err := Routes(RoutesParams{}); return err },
 		"containerd without config": func() error { _, err := Containerd(ContainerdParams{Bin: "/usr/local/bin"}); return err },
 		"route of mixed families": func() error {
-			_, err := Routes(RoutesParams{Routes: []Route{{netip.MustParsePrefix("10.244.2.0/24"), netip.MustParseAddr("fd00::1")}}})
+			_, err := RouteList([]Route{{netip.MustParsePrefix("10.244.2.0/24"), netip.MustParseAddr("fd00::1")}})
 			return err
 		},
 	} {

@@ -35,8 +35,6 @@ type Command struct {
 	Argv []string
 	// IgnoreFailure renders systemd's "-" prefix.
 	IgnoreFailure bool
-
-	line string // Argv as unitfile.RenderExec writes it, where that was done already
 }
 
 // Unit is a systemd service. An empty field is not rendered. Times and limits
@@ -60,9 +58,7 @@ type Unit struct {
 	Environment     map[string]string
 	ExecStartPre    []Command
 	// Exec is the argument vector of the main process; the first is an absolute path.
-	Exec []string
-	// ExecMore are further commands of a oneshot unit, run in order after Exec.
-	ExecMore []Command
+	Exec     []string
 	ExecStop []Command
 
 	Restart, RestartSec             string
@@ -109,7 +105,7 @@ func (u Unit) Render(inputs string) (string, error) {
 		w.variable(unitfile.InputsVariable, inputs)
 	}
 	w.commands("ExecStartPre", u.ExecStartPre)
-	w.commands("ExecStart", append([]Command{{Argv: u.Exec}}, u.ExecMore...))
+	w.commands("ExecStart", []Command{{Argv: u.Exec}})
 	w.commands("ExecStop", u.ExecStop)
 	w.text("Restart", u.Restart)
 	w.text("RestartSec", u.RestartSec)
@@ -218,21 +214,12 @@ func (w *unitWriter) variable(name, value string) {
 }
 
 func (w *unitWriter) commands(name string, list []Command) {
-	options := make([]sdunit.UnitOption, len(list)) // a unit may have a command for every host
-	w.options = slices.Grow(w.options, len(list))
-	for i, c := range list {
-		line, err := c.line, error(nil)
-		if line == "" {
-			line, err = unitfile.RenderExec(c.Argv)
-		}
+	for _, c := range list {
+		line, err := unitfile.RenderExec(c.Argv)
 		if c.IgnoreFailure {
 			line = "-" + line
 		}
-		if err != nil && w.err == nil {
-			w.err = fmt.Errorf("%s: %w", name, err)
-		}
-		options[i] = sdunit.UnitOption{Section: w.section, Name: name, Value: line}
-		w.options = append(w.options, &options[i])
+		w.add(name, line, err)
 	}
 }
 

@@ -51,7 +51,7 @@ func Build(in Input) (Result, error) {
 	b.living()
 	b.authorities()
 	b.hostsText = b.hostsBlock()
-	b.routes = b.routeTable()
+	b.routesText = b.routeList()
 	for _, h := range in.Config.Hosts {
 		b.host(h)
 	}
@@ -98,10 +98,10 @@ type builder struct {
 	state   state.Public
 	alloc   state.Allocations
 
-	hostsText string // the block in /etc/hosts, the same on all hosts
-	routes    units.RouteTable
-	list      []resource.Resource
-	errs      []error
+	hostsText  string // the block in /etc/hosts, the same on all hosts
+	routesText string // the routes to the pods of every host, the same on all hosts
+	list       []resource.Resource
+	errs       []error
 }
 
 func newBuilder(cfg *config.Cluster) *builder {
@@ -135,20 +135,20 @@ func unit(h addr.Host, name string) addr.Address {
 	return addr.Address{Host: h, Kind: string(resource.KindUnit), Name: name}
 }
 
-// routeTable has the route to the pods of each host.
-func (b *builder) routeTable() units.RouteTable {
+// routeList has the route to the pods of each host.
+func (b *builder) routeList() string {
 	if b.cfg.Network.Name != "bridge" {
-		return units.RouteTable{}
+		return ""
 	}
 	var routes []units.Route
 	for _, h := range b.cfg.Hosts {
 		routes = append(routes, units.Route{PodCIDR: b.alloc.Pods[h.Name].CIDR, Via: h.Address})
 	}
-	t, err := units.NewRouteTable("", routes)
+	text, err := units.RouteList(routes)
 	if err != nil {
 		b.fail("%s: %w", b.cfg.Network.Range, err)
 	}
-	return t
+	return text
 }
 
 // hostBuilder adds the resources of one host and remembers what it added.

@@ -81,8 +81,9 @@ func (hb *hostBuilder) network(machine []addr.Address) []addr.Address {
 		hb.file(templates.CNIPath, 0o600, text),
 		hb.dir(cniStateDir, resource.Directory{Meta: resource.Root(0o755), Purge: true}))
 	if len(hb.cfg.Hosts) > 1 {
-		u, err := hb.routes.Unit(hb.h.Address)
-		wait = append(wait, hb.component(units.ComponentRoutes, u, err, nil, nil, nil, machine...))
+		list := hb.file(hb.lay.conf("pod-routes"), 0o644, hb.routesText)
+		u, err := units.Routes(units.RoutesParams{List: hb.lay.conf("pod-routes"), Own: hb.h.Address})
+		wait = append(wait, hb.component(units.ComponentRoutes, u, err, map[string]string{"routes": hb.routesText}, []addr.Address{list}, nil, machine...))
 	}
 	return wait
 }

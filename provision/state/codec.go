@@ -2,11 +2,15 @@ package state
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
+	"hardway/provision/addr"
 	"hardway/provision/resource"
 )
 
@@ -24,6 +28,10 @@ type document struct {
 	Format int    `json:"format"`
 	SHA256 string `json:"sha256"`
 	Snapshot
+	// Resources stand in place of the snapshot's: without the long texts that
+	// several of them have, which are in Texts by digest.
+	Resources map[addr.Address]storedRecord `json:"resources,omitempty"`
+	Texts     map[string]string             `json:"texts,omitempty"`
 }
 
 var (
@@ -37,7 +45,9 @@ func Encode(s Snapshot) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(document{Format: Format, SHA256: sumZeros, Snapshot: s}); err != nil {
+	doc := document{Format: Format, SHA256: sumZeros, Snapshot: s}
+	doc.Resources, doc.Texts = share(s.Resources)
+	if err := e.Encode(doc); err != nil {
 		return nil, fmt.Errorf("encoding the state: %w", err)
 	}
 	data := b.Bytes()
@@ -61,32 +71,42 @@ func Decode(data []byte) (Snapshot, error) {
 	if err := checkSum(data); err != nil {
 		return Snapshot{}, err
 	}
+	var doc document
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields() // a field we do not know would be lost at the next write
+	err := d.Decode(&doc)
+	if err != nil || doc.Format != Format {
+		return Snapshot{}, wrongFormat(data, err)
+	}
+	if doc.Snapshot.Resources, err = join(doc.Resources, doc.Texts); err == nil {
+		err = doc.Snapshot.check()
+	}
+	if err != nil {
+		return Snapshot{}, &DamagedError{What: "snapshot", Reason: err.Error()}
+	}
+	for _, r := range doc.Snapshot.Resources {
+		compact(r.Spec)
+	}
+	return doc.Snapshot, nil
+}
+
+// wrongFormat says whether a newer hardway wrote what could not be decoded, or
+// whether it is damaged.
+func wrongFormat(data []byte, decoding error) error {
 	var head struct {
 		Format int    `json:"format"`
 		Tool   string `json:"tool"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return Snapshot{}, &DamagedError{What: "snapshot", Reason: err.Error()}
+		return &DamagedError{What: "snapshot", Reason: err.Error()}
 	}
-	if head.Format != Format {
-		return Snapshot{}, &NewerError{What: "snapshot", Format: head.Format, Tool: head.Tool}
+	switch {
+	case head.Format != Format:
+		return &NewerError{What: "snapshot", Format: head.Format, Tool: head.Tool}
+	case strings.Contains(decoding.Error(), "unknown field"):
+		return &NewerError{What: "snapshot", Format: head.Format, Tool: head.Tool, Reason: decoding.Error()}
 	}
-	var doc document
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields() // a field we do not know would be lost at the next write
-	if err := d.Decode(&doc); err != nil {
-		if strings.Contains(err.Error(), "unknown field") {
-			return Snapshot{}, &NewerError{What: "snapshot", Format: head.Format, Tool: head.Tool, Reason: err.Error()}
-		}
-		return Snapshot{}, &DamagedError{What: "snapshot", Reason: err.Error()}
-	}
-	if err := doc.Snapshot.check(); err != nil {
-		return Snapshot{}, &DamagedError{What: "snapshot", Reason: err.Error()}
-	}
-	for _, r := range doc.Resources {
-		compact(r.Spec)
-	}
-	return doc.Snapshot, nil
+	return &DamagedError{What: "snapshot", Reason: decoding.Error()}
 }
 
 // compact undoes the indentation that storing gave to a manifest.
@@ -106,9 +126,11 @@ func checkSum(data []byte) error {
 	if at < 0 || end > len(data) {
 		return &DamagedError{What: "snapshot", Reason: "it has no checksum"}
 	}
-	zeroed := bytes.Clone(data)
-	copy(zeroed[end-len(sumZeros):end], sumZeros)
-	if got := resource.SHA256(zeroed); got != string(data[end-len(sumZeros):end]) {
+	sum := sha256.New()
+	sum.Write(data[:end-len(sumZeros)])
+	_, _ = io.WriteString(sum, sumZeros)
+	sum.Write(data[end:])
+	if got := hex.EncodeToString(sum.Sum(nil)); got != string(data[end-len(sumZeros):end]) {
 		return &DamagedError{What: "snapshot", Reason: "its checksum does not match its content"}
 	}
 	return nil
