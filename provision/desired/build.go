@@ -100,12 +100,14 @@ type builder struct {
 
 	hostsText  string // the block in /etc/hosts, the same on all hosts
 	routesText string // the routes to the pods of every host, the same on all hosts
-	list       []resource.Resource
-	errs       []error
+	// kubeconfigs are those written so far, by user, server, certificate and key.
+	kubeconfigs map[[4]string]string
+	list        []resource.Resource
+	errs        []error
 }
 
 func newBuilder(cfg *config.Cluster) *builder {
-	return &builder{cfg: cfg, masters: cfg.Masters(), lay: layout{cfg.Directories}}
+	return &builder{cfg: cfg, masters: cfg.Masters(), lay: layout{cfg.Directories}, kubeconfigs: map[[4]string]string{}}
 }
 
 func (b *builder) fail(format string, args ...any) {

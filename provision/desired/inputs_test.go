@@ -160,7 +160,7 @@ func TestInputsOfTheConfiguration(t *testing.T) {
 		"address of the API": {changed(t, text, `"api.example.com"`, `"api.example.org"`),
 			slices.Concat(on("kubelet", "n1", "n2"), on("kube-proxy", "n1", "n2"))}, // masters speak to their own
 		"address of a node": {changed(t, text, "192.168.10.32", "192.168.10.42"),
-			slices.Concat(on("hardway-routes", "m1", "m2", "m3", "n1"), on("kubelet", "n2"))},
+			slices.Concat(on("hardway-routes", "m1", "m2", "m3", "n1", "n2"), on("kubelet", "n2"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(t, c.text)

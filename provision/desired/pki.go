@@ -93,15 +93,22 @@ func certHost(h config.Host) certs.Host {
 // kubeconfig adds a host's kubeconfig. It references the certificate's files,
 // so that a renewed one is noticed without a restart.
 func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...addr.Address) (string, addr.Address) {
-	text, err := certs.Kubeconfig(certs.KubeconfigSpec{
-		Cluster: hb.cfg.Name, Server: server, CAFile: hb.lay.bundle(certs.AuthorityKubernetes),
-		User: user, CertFile: cert, KeyFile: key,
-	})
-	if err != nil {
-		hb.fail("%s: %w", hb.h.Range, err)
+	// Those that hold no name of a host are the same on all of them.
+	like := [4]string{user, server, cert, key}
+	text, made := hb.kubeconfigs[like]
+	if !made {
+		out, err := certs.Kubeconfig(certs.KubeconfigSpec{
+			Cluster: hb.cfg.Name, Server: server, CAFile: hb.lay.bundle(certs.AuthorityKubernetes),
+			User: user, CertFile: cert, KeyFile: key,
+		})
+		if err != nil {
+			hb.fail("%s: %w", hb.h.Range, err)
+		}
+		text = string(out)
+		hb.kubeconfigs[like] = text
 	}
 	p := hb.lay.conf(name)
-	return p, hb.file(p, 0o600, string(text), deps...)
+	return p, hb.file(p, 0o600, text, deps...)
 }
 
 // credential is a client certificate with the kubeconfig that carries it.

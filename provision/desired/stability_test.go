@@ -40,7 +40,7 @@ func TestAddingANode(t *testing.T) {
 	in := input(t, changed(t, three, `node "n2" {`, "node \"n0\" {\n  address = \"192.168.10.30\"\n}\n\nnode \"n2\" {"))
 	in.State.Allocations = before.Allocations
 	after := build(t, in)
-	if diff := cmp.Diff([]string{"block /etc/hosts", "unit hardway-routes"}, moved(before.Set, after.Set)); diff != "" {
+	if diff := cmp.Diff([]string{"block /etc/hosts", "file /etc/kubernetes/pod-routes", "unit hardway-routes"}, moved(before.Set, after.Set)); diff != "" {
 		t.Errorf("changed on the hosts that were there (-want +got):\n%s", diff)
 	}
 	for host, r := range before.Allocations.Pods {
@@ -89,7 +89,7 @@ func TestRemovingANode(t *testing.T) {
 	in := input(t, changed(t, three, "node \"n2\" {\n  address = \"192.168.10.32\"\n  arch    = \"arm64\"\n}", ""))
 	in.State.Allocations = before.Allocations
 	after := build(t, in)
-	if diff := cmp.Diff([]string{"block /etc/hosts", "unit hardway-routes"}, moved(before.Set, after.Set)); diff != "" {
+	if diff := cmp.Diff([]string{"block /etc/hosts", "file /etc/kubernetes/pod-routes", "unit hardway-routes"}, moved(before.Set, after.Set)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	want := before.Allocations.Pods["n2"]
