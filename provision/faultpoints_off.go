@@ -8,8 +8,8 @@ type faultPoints struct{}
 
 func newFaultPoints(func(string) string) faultPoints { return faultPoints{} }
 
-// step is called before each durable step of the state's store; here, nothing is.
-func (faultPoints) step() func(string) error { return nil }
+// step is called around each durable step of the state's store; here, nothing is.
+func (faultPoints) step() func(step, when string) error { return nil }
 
 // dialer returns dial as it is.
 func (faultPoints) dialer(dial dialFunc) dialFunc { return dial }

@@ -24,8 +24,7 @@ import (
 const faultHook = "HARDWAY_FAULT_HOOK"
 
 // faultPoints are the moments at which a test can make something go wrong: before
-// and after every operation on a host, and before every durable step of the
-// state. They exist in builds with the tag faultpoints only.
+// and after every operation on a host and every durable step of the state. They exist in builds with the tag faultpoints only.
 //
 // At each of them the program that HARDWAY_FAULT_HOOK names is run, and waited
 // for, with the arguments WHERE STEP WHEN NUMBER PID: the host's address, or
@@ -68,17 +67,17 @@ func (p faultPoints) around(where, step string, op func() error) error {
 	return err
 }
 
-// step is called before each durable step of the store. A step has the number of
-// times that it was taken in its name: each record is another moment.
-func (p faultPoints) step() func(string) error {
+// step is called before and after each durable step of the store. A step has the
+// number of times that it was taken in its name: each record is another moment.
+func (p faultPoints) step() func(step, when string) error {
 	var mu sync.Mutex
 	taken := map[string]int{}
-	return func(step string) error {
+	return func(step, when string) error {
 		mu.Lock()
-		taken[step]++
-		n := taken[step]
+		taken[step+when]++
+		n := taken[step+when]
 		mu.Unlock()
-		p.pass("state", fmt.Sprintf("%s %d", step, n), "before")
+		p.pass("state", fmt.Sprintf("%s %d", step, n), when)
 		return nil
 	}
 }

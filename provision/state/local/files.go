@@ -140,17 +140,11 @@ func (s *Store) store(snap state.Snapshot, old []byte) ([]byte, error) {
 		return nil, err
 	}
 	if old != nil {
-		if err := s.step("backup"); err != nil {
-			return nil, err
-		}
-		if err := replace(s.path+backupSuffix, old); err != nil {
+		if err := s.step("backup", func() error { return replace(s.path+backupSuffix, old) }); err != nil {
 			return nil, fmt.Errorf("keeping the old state: %w", err)
 		}
 	}
-	if err := s.step("snapshot"); err != nil {
-		return nil, err
-	}
-	if err := replace(s.path, data); err != nil {
+	if err := s.step("snapshot", func() error { return replace(s.path, data) }); err != nil {
 		return nil, fmt.Errorf("writing the state: %w", err)
 	}
 	if err := s.keep(snap, data); err != nil {
@@ -161,14 +155,14 @@ func (s *Store) store(snap state.Snapshot, old []byte) ([]byte, error) {
 
 // keep puts a copy of the snapshot into the history and removes the oldest.
 func (s *Store) keep(snap state.Snapshot, data []byte) error {
-	if err := s.step("history"); err != nil {
-		return err
-	}
 	path := s.historyPath(snap)
-	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-		return fmt.Errorf("keeping a copy of the state: %w", err)
-	}
-	if err := replace(path, data); err != nil {
+	err := s.step("history", func() error {
+		if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+			return err
+		}
+		return replace(path, data)
+	})
+	if err != nil {
 		return fmt.Errorf("keeping a copy of the state: %w", err)
 	}
 	if h := s.history(); len(h) > historyLength {
@@ -203,16 +197,16 @@ func (s *Store) history() []string {
 
 // dropJournal removes the journal, which the snapshot contains.
 func (s *Store) dropJournal() error {
-	if err := s.step("journal drop"); err != nil {
+	err := s.step("journal drop", func() error {
+		err := os.Remove(s.path + journalSuffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = syncDir(filepath.Dir(s.path))
+		}
 		return err
-	}
-	err := os.Remove(s.path + journalSuffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(s.path))
-	}
+	})
 	if err != nil {
 		return fmt.Errorf("removing the state's journal: %w", err)
 	}
@@ -257,9 +251,17 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-func (s *Store) step(name string) error {
+// step does what is durable when it returns. A test can stop it before, as a
+// crash would, or afterwards, when it is done and nobody knows.
+func (s *Store) step(name string, do func() error) error {
 	if s.fail == nil {
-		return nil
+		return do()
 	}
-	return s.fail(name)
+	if err := s.fail(name, "before"); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return s.fail(name, "after")
 }

@@ -16,7 +16,7 @@ type journal struct {
 	path string
 	id   string
 	file *os.File
-	fail func(step string) error
+	step func(name string, do func() error) error // as the store's
 
 	mu   sync.Mutex
 	last string // checksum of the last line added
@@ -40,18 +40,15 @@ func (s *Store) startJournal() (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.step("journal start"); err != nil {
-		return nil, err
-	}
 	path := s.path + journalSuffix
-	if err := replace(path, line); err != nil {
+	if err := s.step("journal start", func() error { return replace(path, line) }); err != nil {
 		return nil, fmt.Errorf("starting the journal: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, fmt.Errorf("starting the journal: %w", err)
 	}
-	return &journal{path: path, id: id, file: f, last: id, fail: s.step}, nil
+	return &journal{path: path, id: id, file: f, last: id, step: s.step}, nil
 }
 
 // add applies an entry to memory and gives it its place in the file.
@@ -102,16 +99,14 @@ func (j *journal) flush(b *batch) error {
 }
 
 func (j *journal) write(lines []byte) error {
-	if err := j.fail("journal write"); err != nil {
+	err := j.step("journal write", func() error {
+		_, err := j.file.Write(lines)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(lines); err != nil {
-		return err
-	}
-	if err := j.fail("journal sync"); err != nil {
-		return err
-	}
-	return j.file.Sync()
+	return j.step("journal sync", j.file.Sync)
 }
 
 // close writes what was added, waits for writes under way and closes the file.

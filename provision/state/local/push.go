@@ -110,9 +110,6 @@ func (s *Store) install(snap state.Snapshot, old files, above uint64) error {
 // setAside copies the two files to names of their own, durably. A copy, because
 // then there is no moment without a state, and a crash loses nothing.
 func (s *Store) setAside(data files) (names []string, err error) {
-	if err := s.step("aside"); err != nil {
-		return nil, err
-	}
 	for _, f := range []struct {
 		path string
 		data []byte
@@ -122,7 +119,7 @@ func (s *Store) setAside(data files) (names []string, err error) {
 		}
 		name, err := s.asideName(f.path)
 		if err == nil {
-			err = replace(name, f.data)
+			err = s.step("aside", func() error { return replace(name, f.data) })
 		}
 		if err != nil {
 			return names, fmt.Errorf("setting %s aside: %w", f.path, err)

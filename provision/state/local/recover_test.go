@@ -205,7 +205,7 @@ func TestCrashWhileRestoring(t *testing.T) {
 		choice, err := state.Choose(list, state.Evidence{Cluster: "lab"})
 		must(t, err, s.Lock(ctx, "state recover", 0))
 		steps := 0
-		s.fail = func(string) error {
+		s.fail = func(string, string) error {
 			if steps++; steps == point {
 				return errors.New("crash")
 			}
@@ -219,13 +219,13 @@ func TestCrashWhileRestoring(t *testing.T) {
 		}
 		got, _ := load(t, s)
 		if d := cmp.Diff(want.Resources, got.Resources); d != "" {
-			t.Errorf("crash before step %d: %s", point, d)
+			t.Errorf("crash at point %d: %s", point, d)
 		}
 		if now, err := os.ReadFile(s.path + backupSuffix); err != nil || !bytes.Equal(now, backup) {
-			t.Errorf("crash before step %d: the backup was replaced by what was damaged", point)
+			t.Errorf("crash at point %d: the backup was replaced by what was damaged", point)
 		}
 		if crash == nil {
-			if point < 4 {
+			if point < 8 {
 				t.Errorf("only %d steps", point)
 			}
 			return

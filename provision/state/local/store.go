@@ -33,8 +33,8 @@ import (
 type Options struct {
 	Tool string           // version of hardway, for the snapshot and the lock
 	Now  func() time.Time // time.Now
-	// Step, for tests, is called before each durable step and can stop there.
-	Step func(step string) error
+	// Step, for tests, is called before and after each durable step and can stop there.
+	Step func(step, when string) error
 }
 
 // Store is a state in local files. Reading needs no lock. To write: Lock, then
@@ -54,9 +54,9 @@ type Store struct {
 	stored  []byte         // the snapshot file's bytes
 	journal *journal       // nil until the first record after a snapshot
 
-	// fail, set by tests, is called before each durable step and can stop there
-	// as a crash would.
-	fail func(step string) error
+	// fail, set by tests, is called before and after each durable step and can
+	// stop there as a crash would.
+	fail func(step, when string) error
 }
 
 // New returns the store whose snapshot is at path. It touches nothing yet.
