@@ -9,7 +9,7 @@ func TestRestartedHosts(t *testing.T) {
 	l := newLab(t)
 	bare := l.snapshot()
 	l.must(0, "init")
-	testRestarted(l, 16, 7, 20)
+	testRestarted(l, 7, 3, 60)
 	testVerify(l)
 	l.must(0, "destroy", "--destroy-data", "--auto-approve")
 	l.same("after destroy", bare, l.snapshot())
