@@ -28,13 +28,13 @@ func writeObservation(out *bytes.Buffer, q facts.Request, observe func(facts.Req
 	clock()
 	o := observe(q)
 	rec("uname", o.Hostname, o.Kernel, map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[o.Arch])
-	sysctls := ""
+	var system strings.Builder
+	line := func(path, text string) { system.WriteString(path + ":" + text + "\n") }
 	for _, key := range slices.Sorted(maps.Keys(o.Sysctls)) {
 		path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
 		rec("sysctl", path)
-		sysctls += path + ":" + o.Sysctls[key] + "\n"
+		line(path, o.Sysctls[key])
 	}
-	rec("sysctls", sysctls)
 	for _, name := range slices.Sorted(maps.Keys(o.Modules)) {
 		rec("module", name, map[bool]string{true: "1", false: "0"}[o.Modules[name]])
 	}
@@ -51,9 +51,8 @@ func writeObservation(out *bytes.Buffer, q facts.Request, observe func(facts.Req
 	} else {
 		rec("mark", "/var/lib/hardway/mark", string(facts.Regular), fmt.Sprintf("%s\n%d\n%s\n%s\n", m.Lineage, m.Serial, m.Cluster, m.Copy))
 	}
-	var mounts, pems strings.Builder
+	var sums, pems strings.Builder
 	var contents []byte
-	sums := []string{"sums"}
 	for _, asked := range q.Files {
 		f := o.Files[asked.Path]
 		if !f.Exists() {
@@ -69,19 +68,20 @@ func writeObservation(out *bytes.Buffer, q facts.Request, observe func(facts.Req
 			for line := range strings.Lines(string(f.Content)) {
 				pems.WriteString(":" + line)
 			}
-		case asked.Content:
+		case asked.Content && !asked.Known.Is(f.SHA256):
 			contents = append(contents, f.Content...)
 		}
 		if f.Type == facts.Regular {
-			sums = append(sums, f.SHA256+"  "+asked.Path)
+			sums.WriteString(f.SHA256 + "  " + asked.Path + "\n")
 		}
 		if f.Mount {
-			fmt.Fprintf(&mounts, "1 2 0:3 / %s rw - tmpfs tmpfs rw\n", asked.Path)
+			line("/proc/self/mountinfo", "1 2 0:3 / "+asked.Path+" rw - tmpfs tmpfs rw")
 		}
 	}
-	rec(append(sums, "")...)
-	rec("contents", base64.StdEncoding.EncodeToString(contents), "certificates", pems.String())
-	rec("mounts", mounts.String())
+	rec("sums", sums.String(), "certificates", pems.String())
+	if len(contents) > 0 {
+		rec("contents", base64.StdEncoding.EncodeToString(contents))
+	}
 	writeUnits(rec, q, o)
 	if q.Images != nil {
 		table := "REF TYPE DIGEST SIZE PLATFORMS LABELS\n"
@@ -90,14 +90,21 @@ func writeObservation(out *bytes.Buffer, q facts.Request, observe func(facts.Req
 		}
 		rec("images", table)
 	}
-	rec("os", fmt.Sprintf("ID=%s\nVERSION_ID=%q\nPRETTY_NAME=%q\n", o.OS.ID, o.OS.Version, o.OS.Name))
-	rec("machine", o.Machine, "cgroup", fmt.Sprint(o.Cgroup), "cpus", fmt.Sprint(o.CPUs), "memory", fmt.Sprintf("MemTotal: %d kB", o.MemoryKB))
-	rec("swaps", "Filename\n"+strings.Join(o.Swaps, "\n"))
+	line("/etc/os-release", "ID="+o.OS.ID)
+	line("/etc/os-release", fmt.Sprintf("VERSION_ID=%q", o.OS.Version))
+	line("/etc/os-release", fmt.Sprintf("PRETTY_NAME=%q", o.OS.Name))
+	line("/etc/machine-id", o.Machine)
+	line("/proc/self/status", fmt.Sprintf("Cpus_allowed_list:\t0-%d", o.CPUs-1))
+	line("/proc/meminfo", fmt.Sprintf("MemTotal: %d kB", o.MemoryKB))
+	for _, swap := range o.Swaps {
+		line("/proc/swaps", swap)
+	}
+	rec("system", system.String(), "cgroup", fmt.Sprint(o.Cgroup))
 	ipv4 := ""
 	for _, a := range o.Addresses {
 		ipv4 += "|-- " + a + "\n"
 	}
-	rec("ipv4", ipv4, "ipv6", "")
+	rec("ipv4", ipv4)
 	for _, name := range slices.Sorted(maps.Keys(o.Commands)) {
 		rec("command", name, o.Commands[name])
 	}
@@ -137,4 +144,18 @@ func writeUnits(rec func(...string), q facts.Request, o facts.Observation) {
 	}
 	rec("units", strings.Join(blocks, "\n"))
 	rec(append(inputs, "")...)
+	texts := map[string]string{}
+	for _, u := range o.Units {
+		maps.Copy(texts, u.DropInTexts)
+	}
+	var dropIns strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
+		dropIns.WriteString(path + "\n")
+		for line := range strings.Lines(texts[path]) {
+			dropIns.WriteString(":" + line)
+		}
+	}
+	if dropIns.Len() > 0 {
+		rec("dropins", dropIns.String())
+	}
 }

@@ -42,6 +42,8 @@ type job struct {
 	KeyFile, KnownHosts string
 	Concurrency         int
 	Request             facts.Request
+	Known               []string // the contents that are known, of Request.Files
+	hostKeys            *ssh.KnownHosts
 	Run, State          string // the directories on the hosts
 
 	Dir   string // of plan: the configuration; of pure: an empty one
@@ -129,11 +131,16 @@ func peakMemory() (int64, error) {
 
 func (j job) do(ctx context.Context) (report, error) {
 	begun := time.Now()
+	for i, text := range j.Known { // a request is written down without it
+		j.Request.Files[i].Known = facts.Knowing(text)
+	}
 	var r report
 	var err error
 	switch j.Kind {
 	case "observe":
-		r, err = j.each(ctx, j.observe)
+		if j.hostKeys, err = ssh.ReadKnownHosts(j.KnownHosts); err == nil { // once for all, as package provision does
+			r, err = j.each(ctx, j.observe)
+		}
 	case "bare":
 		r, err = j.each(ctx, j.bare)
 	case "plan":
@@ -187,7 +194,7 @@ func (j job) each(ctx context.Context, read func(context.Context, string) (io.Cl
 // observe is one connection and one observation, as package provision makes them.
 func (j job) observe(ctx context.Context, address string) (io.Closer, error) {
 	h, err := ssh.Dial(ctx, ssh.Config{
-		Name: address, Address: address, User: "root", PrivateKeyPath: j.KeyFile, KnownHosts: []string{j.KnownHosts},
+		Name: address, Address: address, User: "root", PrivateKeyPath: j.KeyFile, Known: j.hostKeys,
 		ConnectTimeout: 30 * time.Second, RunDir: filepath.Join(j.Run, address), StateDir: filepath.Join(j.State, address),
 	})
 	if err != nil {

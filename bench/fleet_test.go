@@ -96,6 +96,10 @@ func thousandFigures(t *testing.T, b *board) {
 	const hosts, concurrency, runs = 1000, 10, 3
 	f := newFarm(t, hosts)
 	q, seen, raw := cannedTree()
+	var known []string
+	for _, f := range q.Files {
+		known = append(known, string(seen.Files[f.Path].Content))
+	}
 	var all []string
 	for _, h := range f.hosts {
 		h.raw, h.observe = raw, func(facts.Request) facts.Observation { return seen }
@@ -105,7 +109,7 @@ func thousandFigures(t *testing.T, b *board) {
 	run := func(kind string, addresses []string) func() (time.Duration, error) {
 		return func() (time.Duration, error) {
 			r, err := child(t.Context(), job{Kind: kind, Addresses: addresses, KeyFile: f.keyFile, KnownHosts: f.knownHosts,
-				Concurrency: concurrency, Request: q, Run: "/run/hardway", State: "/var/lib/hardway"})
+				Concurrency: concurrency, Request: q, Known: known, Run: "/run/hardway", State: "/var/lib/hardway"})
 			last[kind] = r
 			return r.Wall, err
 		}

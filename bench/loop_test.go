@@ -116,11 +116,19 @@ func parseItems(items []byte) facts.Request {
 		}
 		return q.Kube
 	}
+	known, had := false, map[string]*facts.Known{} // by path, without the content
 	for line := range strings.Lines(string(items)) {
+		if known {
+			digest, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+			had[path] = &facts.Known{SHA256: digest}
+			continue
+		}
 		value := strings.TrimSuffix(line[1:], "\n")
 		switch line[0] {
-		case 'F', 'C', 'B':
-			q.Files = append(q.Files, facts.FileRequest{Path: value, Content: line[0] == 'C', Certificates: line[0] == 'B'})
+		case 'h':
+			known = true
+		case 'F', 'C', 'c', 'B':
+			q.Files = append(q.Files, facts.FileRequest{Path: value, Content: line[0] == 'C' || line[0] == 'c', Certificates: line[0] == 'B'})
 		case 'U':
 			q.Units = append(q.Units, value)
 		case 'S':
@@ -143,6 +151,9 @@ func parseItems(items []byte) facts.Request {
 			kind, name, _ := strings.Cut(value, "/")
 			kube().Objects = append(kube().Objects, facts.ObjectRef{Kind: kind, Namespace: namespace, Name: name})
 		}
+	}
+	for i := range q.Files {
+		q.Files[i].Known = had[q.Files[i].Path]
 	}
 	return q
 }

@@ -30,15 +30,19 @@ func noopFigures(t *testing.T, b *board) {
 	}
 	d := startDaemons(t, sshd, 20)
 	paths := smallTree(t)
-	q := facts.Request{}
+	q, known := facts.Request{}, []string{}
 	for _, p := range paths {
-		q.Files = append(q.Files, facts.FileRequest{Path: p, Content: true})
+		text, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Files, known = append(q.Files, facts.FileRequest{Path: p, Content: true}), append(known, string(text))
 	}
 	for _, c := range []struct {
 		hosts int
 		limit float64
 	}{{1, 1.3}, {5, 1.5}, {20, 1.5}} {
-		mine, raw, err := interleave(noopRuns, d.observing(t, c.hosts, q), func() (time.Duration, error) {
+		mine, raw, err := interleave(noopRuns, d.observing(t, c.hosts, q, known), func() (time.Duration, error) {
 			return d.raw(t.Context(), d.addresses[:c.hosts], paths)
 		})
 		if err != nil {
@@ -50,12 +54,12 @@ func noopFigures(t *testing.T, b *board) {
 
 // observing is one run of the child on the first n daemons. It counts from the
 // start of the process to its end, as for ssh.
-func (d *daemons) observing(t testing.TB, n int, q facts.Request) func() (time.Duration, error) {
+func (d *daemons) observing(t testing.TB, n int, q facts.Request, known []string) func() (time.Duration, error) {
 	run := t.TempDir()
 	return func() (time.Duration, error) {
 		begun := time.Now()
 		_, err := child(t.Context(), job{Kind: "observe", Addresses: d.addresses[:n], KeyFile: d.keyFile, KnownHosts: d.knownHosts,
-			Concurrency: n, Request: q, Run: filepath.Join(run, "run"), State: filepath.Join(run, "state")})
+			Concurrency: n, Request: q, Known: known, Run: filepath.Join(run, "run"), State: filepath.Join(run, "state")})
 		return time.Since(begun), err
 	}
 }

@@ -13,13 +13,18 @@ import (
 // Requests compiles, for each host, the one batched observation that a plan
 // needs: everything that should be there, and everything that the state says we
 // own, whether it still should be or not.
+//
+// What a file should hold, or held when it was written, goes along, so that a
+// host need not send it back: one copy of each text, whatever number of hosts
+// have it.
 func Requests(hosts []addr.Host, want resource.Set, owned state.Public) map[addr.Host]facts.Request {
 	out := map[addr.Host]*request{}
+	texts := known{}
 	for _, h := range hosts {
-		out[h] = &request{files: map[string]facts.FileRequest{}}
+		out[h] = &request{files: map[string]facts.FileRequest{}, known: texts}
 		out[h].file(facts.FileRequest{Path: resolvConf}) // decides what pods inherit
 	}
-	var shared request // objects of the cluster, asked of every master
+	shared := request{known: texts} // objects of the cluster, asked of every master
 	for _, r := range want.All() {
 		shared.add(r.Spec)
 		if q, ok := out[r.Addr.Host]; ok {
@@ -48,6 +53,17 @@ func Requests(hosts []addr.Host, want resource.Set, owned state.Public) map[addr
 type request struct {
 	facts.Request
 	files map[string]facts.FileRequest
+	known known
+}
+
+// known are the texts that are known already, by themselves.
+type known map[string]*facts.Known
+
+func (k known) text(s string) *facts.Known {
+	if k[s] == nil {
+		k[s] = facts.Knowing(s)
+	}
+	return k[s]
 }
 
 func (q *request) file(f facts.FileRequest) {
@@ -55,20 +71,28 @@ func (q *request) file(f facts.FileRequest) {
 		return // the shared part has no files
 	}
 	old := q.files[f.Path]
-	q.files[f.Path] = facts.FileRequest{Path: f.Path, Content: f.Content || old.Content, Certificates: f.Certificates || old.Certificates}
+	if old.Known != nil { // what is wanted was added before what was
+		f.Known = old.Known
+	}
+	f.Content, f.Certificates = f.Content || old.Content, f.Certificates || old.Certificates
+	q.files[f.Path] = f
 }
 
 func (q *request) add(s resource.Spec) {
 	switch s.Kind() {
 	case resource.KindFile:
 		secret := strings.HasPrefix(s.File.Material, "key/") || strings.HasPrefix(s.File.Material, "private/")
-		q.file(facts.FileRequest{Path: s.File.Path, Content: !secret})
+		f := facts.FileRequest{Path: s.File.Path, Content: !secret}
+		if !secret && (s.File.Material == "" || s.File.Content != "") {
+			f.Known = q.known.text(s.File.Content)
+		}
+		q.file(f)
 	case resource.KindDirectory, resource.KindBinary:
 		q.file(facts.FileRequest{Path: s.Path()})
 	case resource.KindBlock:
 		q.file(facts.FileRequest{Path: s.Block.Path, Content: true})
 	case resource.KindUnit:
-		q.file(facts.FileRequest{Path: s.Unit.Path, Content: true})
+		q.file(facts.FileRequest{Path: s.Unit.Path, Content: true, Known: q.known.text(s.Unit.Content)})
 		q.Units = append(q.Units, s.Unit.Name)
 	case resource.KindCertificate:
 		q.file(facts.FileRequest{Path: s.Certificate.CertPath, Certificates: true})

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -88,14 +89,68 @@ func checkRequested(t *testing.T, r resource.Resource, q facts.Request) {
 		}
 	case s.File != nil:
 		secret := strings.HasPrefix(s.File.Material, "key/") || strings.HasPrefix(s.File.Material, "private/")
-		if f, _ := requested(q, s.File.Path); f.Content == secret || f.Certificates {
+		f, _ := requested(q, s.File.Path)
+		if f.Content == secret || f.Certificates {
 			t.Errorf("%s: secret %v, asked for as %+v", r.Addr, secret, f)
 		}
+		if known := !secret && (s.File.Material == "" || s.File.Content != ""); known != knows(f, s.File.Content) || !known && f.Known != nil {
+			t.Errorf("%s: its content goes along: %v, want %v", r.Addr, f.Known != nil, known)
+		}
+	case s.Unit != nil && !knows(at(q, s.Unit.Path), s.Unit.Content):
+		t.Errorf("%s: its content does not go along", r.Addr)
 	case s.Unit != nil && !slices.Contains(q.Units, s.Unit.Name), s.Sysctl != nil && !slices.Contains(q.Sysctls, s.Sysctl.Key), s.Image != nil && q.Images == nil,
 		s.Module != nil && !slices.ContainsFunc(q.Modules, func(m facts.ModuleRequest) bool {
 			return m.Name == s.Module.Name && cmp.Equal(m.Effects, s.Module.Effects)
 		}):
 		t.Errorf("%s is not asked for", r.Addr)
+	}
+}
+
+func at(q facts.Request, path string) facts.FileRequest {
+	f, _ := requested(q, path)
+	return f
+}
+
+func knows(f facts.FileRequest, text string) bool {
+	return f.Known != nil && string(f.Known.Content) == text && f.Known.Is(resource.SHA256([]byte(text)))
+}
+
+// TestRequestsKnow: a text goes along once for all hosts that have it; where a
+// path has another one now, it is that.
+func TestRequestsKnow(t *testing.T) {
+	a, b := addr.Host{Role: addr.Master, Name: "a"}, addr.Host{Role: addr.Node, Name: "b"}
+	file := func(h addr.Host, name, path, text, material string) resource.Resource {
+		return resource.Resource{Addr: addr.Address{Host: h, Kind: string(resource.KindFile), Name: name},
+			Spec: resource.Spec{File: &resource.File{Path: path, Content: text, Material: material}}}
+	}
+	set, err := resource.NewSet([]resource.Resource{
+		file(a, "same", "/same", "x", ""), file(b, "same", "/same", "x", ""), file(a, "new", "/moved", "now", ""),
+		file(a, "key", "/key", "", resource.MaterialKey("ca")), file(a, "made later", "/later", "", resource.MaterialCert("ca")), file(a, "empty", "/empty", "", ""),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var owned state.Public
+	owned.Resources = map[addr.Address]state.Record{}
+	for _, r := range []resource.Resource{file(a, "old", "/moved", "then", ""), file(a, "gone", "/gone", "then", ""), file(a, "same", "/same", "then", "")} {
+		owned.Resources[r.Addr] = state.Record{Spec: r.Spec}
+	}
+	q := Requests([]addr.Host{a, b}, set, owned)
+	for path, text := range map[string]string{"/same": "x", "/moved": "now", "/gone": "then", "/empty": ""} {
+		if f := at(q[a], path); !knows(f, text) {
+			t.Errorf("%s: %+v", path, f.Known)
+		}
+	}
+	for _, path := range []string{"/key", "/later"} {
+		if f := at(q[a], path); f.Path == "" || f.Known != nil {
+			t.Errorf("%s: %+v", path, f)
+		}
+	}
+	if at(q[a], "/same").Known != at(q[b], "/same").Known {
+		t.Error("a text of two hosts is there twice")
+	}
+	if text, err := json.Marshal(q[a]); err != nil || strings.Contains(string(text), "nown") || strings.Contains(string(text), "then") {
+		t.Errorf("a request is written down with what is known: %s, %v", text, err)
 	}
 }
 

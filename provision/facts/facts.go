@@ -6,6 +6,8 @@
 package facts
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -40,7 +42,27 @@ type FileRequest struct {
 	// Certificates asks for the CERTIFICATE blocks of a PEM file only, through
 	// a symbolic link too: a key that stands beside them never travels.
 	Certificates bool `json:"certificates,omitempty"`
+	// Known is the content that whoever asks has already. Where the host's regular
+	// file has its digest, the content need not travel, and the observation has the
+	// very slice of Known. The answer is the same, byte for byte, with and without.
+	Known *Known `json:"-"`
 }
+
+// Known is a content with its digest. It is shared by requests and observations,
+// and never changed.
+type Known struct {
+	Content []byte
+	SHA256  string // lower-case hex
+}
+
+// Knowing returns the Known of a text.
+func Knowing(text string) *Known {
+	sum := sha256.Sum256([]byte(text))
+	return &Known{Content: []byte(text), SHA256: hex.EncodeToString(sum[:])}
+}
+
+// Is reports whether it is the content with that digest.
+func (k *Known) Is(sha256 string) bool { return k != nil && k.SHA256 == sha256 }
 
 // MaxContent is the largest file content, in bytes, that an observation carries.
 const MaxContent = 256 << 10
@@ -175,10 +197,14 @@ type Unit struct {
 	Enabled  string   `json:"enabled"` // UnitFileState: enabled, disabled, masked, ""
 	Fragment string   `json:"fragment,omitempty"`
 	DropIns  []string `json:"drop_ins,omitempty"`
-	PID      int      `json:"pid,omitempty"`
-	Restarts int      `json:"restarts,omitempty"`
-	Inputs   string   `json:"inputs,omitempty"`
-	Result   string   `json:"result,omitempty"`
+	// DropInTexts are the contents of DropIns by path, of those that can be read
+	// and have up to MaxContent bytes; each ends with a line break.
+	DropInTexts map[string]string `json:"drop_in_texts,omitempty"`
+
+	PID      int    `json:"pid,omitempty"`
+	Restarts int    `json:"restarts,omitempty"`
+	Inputs   string `json:"inputs,omitempty"`
+	Result   string `json:"result,omitempty"`
 	// NeedsReload: the unit file on disk is newer than the one systemd loaded.
 	NeedsReload bool `json:"needs_reload,omitempty"`
 }

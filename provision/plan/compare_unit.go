@@ -3,8 +3,6 @@ package plan
 import (
 	"fmt"
 	"maps"
-	"path"
-	"slices"
 	"strings"
 
 	"hardway/provision/facts"
@@ -89,6 +87,12 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	if others := foreignDropIns(live.DropIns); len(others) > 0 {
 		ch.Before["drop_ins"] = value(strings.Join(others, ", "))
 		ch.After["drop_ins"] = ch.Before["drop_ins"] // somebody else's files: they stay
+		for _, path := range others {
+			if text, ok := live.DropInTexts[path]; ok {
+				ch.Before[dropIn+path] = shownDropIn(text)
+				ch.After[dropIn+path] = ch.Before[dropIn+path]
+			}
+		}
 	}
 	if !u.Running {
 		return
@@ -150,43 +154,6 @@ func inputsValue(digest string) Value {
 		return value("none")
 	}
 	return value(short(digest))
-}
-
-// foreignDropIns are the drop-ins that change this unit in particular. What a
-// distribution or a container's manager lays down for all services at once is
-// part of the machine.
-func foreignDropIns(paths []string) []string {
-	var out []string
-	for _, p := range paths {
-		everywhere := path.Base(path.Dir(p)) == "service.d"
-		if everywhere && !strings.HasPrefix(p, "/etc/") {
-			continue
-		}
-		out = append(out, p)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// dropIns says of each unit whether somebody else's file changes it. hardway
-// does not remove it, so an apply leaves it: it is a warning; beside what was
-// applied it is drift.
-func (c *comparison) dropIns() {
-	for i := range c.plan.Changes {
-		ch := &c.plan.Changes[i]
-		others, found := ch.Before["drop_ins"]
-		if ch.Spec.Unit == nil || !found || ch.Action == Delete || ch.Action == Forget {
-			continue
-		}
-		if c.in.Mode == ReadDrift {
-			ch.note(Update, "a drop-in that hardway did not write changes this unit")
-			delete(ch.After, "drop_ins")
-			continue
-		}
-		c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: ch.Addr, Summary: fmt.Sprintf(
-			"%s is changed by a file that hardway did not write, and leaves: %s; put what it sets into the configuration, then remove the file and run `systemctl daemon-reload` there",
-			ch.Spec.Unit.Name, others.Text)})
-	}
 }
 
 // restart makes the change write the unit and restart it, whatever it found.

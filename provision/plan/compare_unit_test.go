@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"hardway/provision/addr"
 	"hardway/provision/facts"
 	"hardway/provision/resource"
 	"hardway/provision/state"
@@ -97,55 +96,6 @@ func TestCompareUnit(t *testing.T) {
 			got := one(t, resource.Spec{Unit: &u}, obs, c.record...)
 			if diff := cmp.Diff(c.want, outcome{got.Action, got.Reason, *got.Unit, got.Disruption}); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestDropIns: what another file adds to a unit is said, and left; beside what
-// was applied it is drift. What all services of the machine have is neither.
-func TestDropIns(t *testing.T) {
-	const ours, all = "/etc/systemd/system/x.service.d/10.conf", "/run/systemd/system/service.d/zzz-lxc-service.conf"
-	u := resource.Unit{Name: "x.service", Path: "/u", Meta: resource.Root(0o600), Content: "x", Enabled: true}
-	a := at(n1, resource.KindUnit, "x")
-	for name, c := range map[string]struct {
-		mode    Mode
-		paths   []string
-		shown   string
-		warned  bool
-		drifted bool
-	}{
-		"none":                    {Normal, nil, "", false, false},
-		"one":                     {Normal, []string{ours}, ours, true, false},
-		"of all services":         {Normal, []string{all, "/usr/lib/systemd/system/service.d/10-timeout-abort.conf"}, "", false, false},
-		"somebody's, of all":      {Normal, []string{"/etc/systemd/system/service.d/x.conf"}, "/etc/systemd/system/service.d/x.conf", true, false},
-		"set by systemctl":        {Normal, []string{"/run/systemd/system.control/x.service.d/50-CPUQuota.conf", ours, all}, ours + ", /run/systemd/system.control/x.service.d/50-CPUQuota.conf", true, false},
-		"beside what was applied": {ReadDrift, []string{ours}, ours, false, true},
-		"machine's, as applied":   {ReadDrift, []string{all}, "", false, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			obs := filesOf("/u", text("x", 0o600))
-			obs.Units = map[string]facts.Unit{u.Name: {Enabled: "enabled", DropIns: c.paths}}
-			in := Input{Mode: c.mode, Observed: map[addr.Host]facts.Observation{n1: obs},
-				Desired: setOf(t, resource.Resource{Addr: a, Spec: resource.Spec{Unit: &u}})}
-			in.State.Resources = map[addr.Address]state.Record{a: {Spec: resource.Spec{Unit: &u}, SHA256: sha("x")}}
-			p := compute(t, in)
-			got := change(t, p, a)
-			if got.Before["drop_ins"].Text != c.shown {
-				t.Errorf("shown: %q, want %q", got.Before["drop_ins"].Text, c.shown)
-			}
-			if drifted := got.Reason == "a drop-in that hardway did not write changes this unit"; drifted != c.drifted || drifted != (got.Action == Update) {
-				t.Errorf("%s, %q", got.Action, got.Reason)
-			}
-			if warned := len(p.Warnings) == 1 && p.Warnings[0].Addr == a && strings.Contains(p.Warnings[0].Summary, c.shown); warned != c.warned || len(p.Warnings) > 1 {
-				t.Errorf("warnings: %v", p.Warnings)
-			}
-			if _, stays := got.After["drop_ins"]; stays != c.warned {
-				t.Errorf("after: %v", got.After)
-			}
-			d := DriftOf(p, nil)
-			if (len(d.Resources) == 1) != c.drifted {
-				t.Errorf("drift: %+v", d.Resources)
 			}
 		})
 	}

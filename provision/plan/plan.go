@@ -198,6 +198,8 @@ type Unknown struct {
 type Warning struct {
 	Addr    addr.Address `json:"address"`
 	Summary string       `json:"summary"`
+	// Detail is more to it, in lines: what a file says that the summary names.
+	Detail string `json:"detail,omitempty"`
 }
 
 // Mode is what the plan is for.

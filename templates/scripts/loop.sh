@@ -49,7 +49,6 @@ if [ -z "$session" ]; then
 		[ -d "$run" ] || mkdir -p -m 0700 "$run" || exit 70
 		s=
 		[ -O "$run" ] && [ ! -L "$run" ] && s=$(mktemp -d "$run/session.XXXXXXXX") && break
-		[ ! -d "$run" ] || exit 70
 	done
 	[ -n "$s" ] || exit 70
 	echo 0 >"$s/beat"

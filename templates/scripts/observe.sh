@@ -2,6 +2,7 @@
 #
 # stdin:  one item a line, its kind in the first byte, the value behind it:
 #         F path           C path whose content is wanted too
+#         c path whose content is wanted if its digest is not among those of h
 #         B path of PEM, of which only the CERTIFICATE blocks are wanted
 #         U unit           S file below /proc/sys
 #         M module         e effect of the module before (path, or file:word)
@@ -10,6 +11,8 @@
 #         K kubectl        k kubeconfig           d etcd's data directory
 #         N (nodes wanted) G namespace or -       R kind/name in that namespace
 #         D (no digest that was remembered will do)
+#         h length in bytes, last: behind it stand the digests of c, as sha256sum
+#         prints them, a line each
 # stdout: records of fields that each end in NUL; the first field is the kind.
 #         The last record is "Z": an answer without it is not whole.
 # Processes are what costs time here: one serves all paths wherever it can.
@@ -81,10 +84,10 @@ objects() { # the group that was collected, in one call
 	done
 }
 
-for list in contents sizeless readable big small hash sums find.err units listen; do
+for list in sizeless readable big hash find.err sum.err listen pids dropins; do
 	true >"$t/$list"
 done
-files='' pems='' sysctls='' ports='' deep=''
+files='' pems='' contents='' perhaps='' length='' units='' sysctls='' ports='' deep=''
 module='' present=0 ctr='' socket='' kubectl='' kubeconfig='' etcd='' kube='' why=''
 set -- # collects the group of objects
 while IFS= read -r line; do
@@ -92,14 +95,15 @@ while IFS= read -r line; do
 	kind=${line%"$value"}
 	[ "$kind" = e ] || effects
 	case $kind in
-	F | C | B)
+	F | C | c | B)
 		files=$files$value$nl
 		case $kind in
-		C) printf '%s\n' "$value" >>"$t/contents" ;;
+		C) contents=$contents$value$nl ;;
+		c) perhaps=$perhaps$value$nl ;;
 		B) pems=$pems$value$nl ;;
 		esac
 		;;
-	U) printf '%s\0' "$value" >>"$t/units" ;;
+	U) units=$units$value$nl ;;
 	S)
 		[ -e "$value" ] || continue
 		rec sysctl "$value"
@@ -121,6 +125,10 @@ while IFS= read -r line; do
 		;;
 	P) ports=$ports${ports:+|}$value ;;
 	D) deep=yes ;;
+	h)
+		length=$value
+		break
+		;;
 	I) ctr=$value ;;
 	i) socket=$value ;;
 	K) kubectl=$value ;;
@@ -154,53 +162,73 @@ else
 fi
 
 # Lists with one path a line are split into arguments from here on.
-cat -- "$HARDWAY_STATE"/digests/* >"$t/digests" 2>/dev/null
 set -f
 IFS=$nl
 
-# Files: one find for what they are, one sha256sum for all small ones and one
-# process a CPU for the large ones, of which what is remembered is not read.
+# Files: one find for what they are, which has one sha256sum for all small ones;
+# and one process a CPU for the large ones, of which what is remembered is not read.
+printf 'sums\0\n' >"$t/sums"
 # shellcheck disable=SC2086
-[ -z "$files" ] || find $files -maxdepth 0 -printf 'file\0%p\0%y\0%m\0%u\0%g\0%s\0%l\0' \( \
-	-type d -empty -printf 'empty\0%p\0' , -type f \( \
+[ -z "$files" ] || find $files -maxdepth 0 -fprintf "$t/files" 'file\0%p\0%y\0%m\0%u\0%g\0%s\0%l\0' \( \
+	-type d -empty -fprintf "$t/files" 'empty\0%p\0' , -type f \( \
 	\( -size 0 -fprintf "$t/sizeless" '%p\n' -o -size -262145c -fprintf "$t/readable" '%p\n' \) , \
-	\( -size +$((large - 1))c -fprintf "$t/big" '%i %s %T@ %C@ %p\n' -o -fprint0 "$t/small" \) \) \) 2>"$t/find.err"
-known=$nl
-if [ -z "$deep" ] && [ -s "$t/big" ] && [ -s "$t/digests" ]; then
-	big=$nl$(cat "$t/big")$nl
-	while IFS=' ' read -r inode size mtime ctime sum path; do
-		case ${#sum}:$sum in
-		*:*[!0-9a-f]*) continue ;;
-		64:*) ;;
-		*) continue ;;
+	\( -size +$((large - 1))c -fprintf "$t/big" '%i %s %T@ %C@ %p\n' -o -exec sha256sum -- {} + \) \) \) >>"$t/sums" 2>"$t/find.err"
+if [ -s "$t/big" ]; then
+	remembered=$nl
+	set +f
+	[ -n "$deep" ] || cat -- "$HARDWAY_STATE"/digests/* >"$t/digests" 2>/dev/null
+	set -f
+	if [ -z "$deep" ] && [ -s "$t/digests" ]; then
+		big=$nl$(cat "$t/big")$nl
+		while IFS=' ' read -r inode size mtime ctime sum path; do
+			case ${#sum}:$sum in
+			*:*[!0-9a-f]*) continue ;;
+			64:*) ;;
+			*) continue ;;
+			esac
+			case $big in
+			*"$nl$inode $size $mtime $ctime $path$nl"*)
+				printf '%s  %s\n' "$sum" "$path" >>"$t/sums"
+				remembered=$remembered$path$nl
+				;;
+			esac
+		done <"$t/digests"
+	fi
+	while read -r line; do
+		path=${line#* * * * }
+		case $remembered in
+		*"$nl$path$nl"*) ;;
+		*) printf '%s\0' "$path" >>"$t/hash" ;;
 		esac
-		case $big in
-		*"$nl$inode $size $mtime $ctime $path$nl"*)
-			printf '%s  %s\0' "$sum" "$path" >>"$t/sums"
-			known=$known$path$nl
-			;;
-		esac
-	done <"$t/digests"
+	done <"$t/big"
+	[ ! -s "$t/hash" ] || xargs -0 -r -n 1 -P "$(nproc)" -a "$t/hash" sha256sum -- >>"$t/sums" 2>"$t/sum.err"
 fi
-while read -r line; do
-	path=${line#* * * * }
-	case $known in
-	*"$nl$path$nl"*) ;;
-	*) printf '%s\0' "$path" >>"$t/hash" ;;
-	esac
-done <"$t/big"
-cpus=$(nproc)
-xargs -0 -r -s 1000000 -a "$t/small" sha256sum -z -- >>"$t/sums" 2>"$t/sum.err"
-[ ! -s "$t/hash" ] || xargs -0 -r -n 1 -P "$cpus" -a "$t/hash" sha256sum -z -- >>"$t/sums" 2>>"$t/sum.err"
-printf 'sums\0'
-cat "$t/sums"
-printf '\0'
+[ -z "$files" ] || cat "$t/files" "$t/sums"
+[ -z "$files" ] || printf '\0'
 # Gone is an answer; anything else that went wrong leaves us not knowing.
 [ ! -s "$t/find.err" ] || grep -v -e ': No such file or directory$' -e ': Not a directory$' -- "$t/find.err" >>"$t/sum.err"
 [ ! -s "$t/sum.err" ] || rec error "$(head -c 2000 "$t/sum.err")"
-if [ -s "$t/contents" ]; then
+
+# Contents, but for those that whoever asks has already: the rest of the input is
+# their digests. If as many bytes are found again, all are.
+if [ -n "$length" ]; then
+	same=$(grep -axF -f - -- "$t/sums")
+	if [ ${#same} != "$length" ]; then
+		same=$nl$same$nl
+		digest='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]' digest=$digest$digest$digest$digest digest=$digest$digest$digest$digest
+		for path in $perhaps; do
+			# shellcheck disable=SC2254 # it is a pattern
+			case $same in
+			*$nl$digest"  $path$nl"*) ;;
+			*) contents=$contents$path$nl ;;
+			esac
+		done
+	fi
+fi
+if [ -n "$contents" ]; then
 	# One after the other, in the order of the file records, which have the
 	# sizes. What does not tell its size (/proc) comes by itself.
+	printf '%s' "$contents" >"$t/contents"
 	# shellcheck disable=SC2046
 	set -- $(grep -Fx -f "$t/contents" -- "$t/readable")
 	if [ $# -gt 0 ]; then
@@ -219,40 +247,59 @@ fi
 if [ -n "$pems" ]; then
 	printf 'certificates\0'
 	# shellcheck disable=SC2086
-	find -L $pems -maxdepth 0 -type f -size -262145c -print0 2>/dev/null |
-		xargs -0 -r -s 1000000 sed -s -n -e 1F -e '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/s/^/:/p' -- 2>"$t/sed.err" |
-		tr -d '\000'
+	find -L $pems -maxdepth 0 -type f -size -262145c \
+		-exec sed -s -n -e 1F -e '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/{s/\x00//g;s/^/:/p}' -- {} + 2>"$t/sed.err"
 	printf '\0'
 	[ ! -s "$t/sed.err" ] || failed=$(grep -v ': No such file or directory$' -- "$t/sed.err" | head -c 2000)
 	[ -z "${failed:-}" ] || rec error "$failed"
 fi
-# Kernel parameters: each line behind its file's name and a colon.
-if [ -n "$sysctls" ]; then
-	printf 'sysctls\0'
-	# shellcheck disable=SC2086
-	grep -asH '' -- $sysctls | tr -d '\000'
-	printf '\0'
-fi
-unset IFS
-set +f
-printf 'mounts\0'
-field /proc/self/mountinfo
 
-# Units: one systemctl for all; its blocks come in the order asked for.
-if [ -s "$t/units" ]; then
-	if xargs -0 -r -s 1000000 -a "$t/units" systemctl show --no-pager \
+# Units: one systemctl for all; its blocks come in the order asked for. Behind
+# them, what other files add to them: the name of each, and its lines behind a colon.
+if [ -n "$units" ]; then
+	# shellcheck disable=SC2086
+	if systemctl show --no-pager \
 		--property=Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,MainPID,NRestarts,Result,NeedDaemonReload,Type,Environment \
-		-- >"$t/show" 2>"$t/err"; then
+		-- $units >"$t/show" 2>"$t/err"; then
 		printf 'units\0'
-		field "$t/show"
-		printf 'inputs\0'
-		sed -n 's|^MainPID=\([1-9][0-9]*\)$|/proc/\1/environ|p' "$t/show" |
-			xargs -r grep -saHZz -e '^HARDWAY_INPUTS=' --
+		sed -n -e 's/\x00//g' -e p -e "s|^MainPID=\([1-9][0-9]*\)$|/proc/\1/environ|w $t/pids" -e "s|^DropInPaths=\(.\)|\1|w $t/dropins" "$t/show"
+		printf '\0inputs\0'
+		set --
+		while read -r path; do
+			set -- "$@" "$path"
+		done <"$t/pids"
+		[ $# = 0 ] || grep -saHZz -e '^HARDWAY_INPUTS=' -- "$@"
 		printf '\0'
+		seen=$nl
+		set --
+		while IFS= read -r line; do
+			IFS=' '
+			for path in $line; do
+				case $seen in *"$nl$path$nl"*) continue ;; esac
+				seen=$seen$path$nl
+				set -- "$@" "$path"
+			done
+			IFS=$nl
+		done <"$t/dropins"
+		if [ $# -gt 0 ]; then
+			printf 'dropins\0'
+			sed -s -n -e 1F -e 's/\x00//g;s/^/:/p' -- "$@" 2>/dev/null
+			printf '\0'
+		fi
 	else
 		rec error "systemctl show: $(head -c 2000 "$t/err")"
 	fi
 fi
+
+# What the kernel and the distribution say: each line behind its file's name and
+# a colon.
+printf 'system\0'
+# shellcheck disable=SC2086
+grep -asH '' -- $sysctls /proc/self/mountinfo /proc/meminfo /proc/swaps /proc/net/if_inet6 /proc/self/status /etc/os-release /etc/machine-id |
+	tr -d '\000'
+printf '\0'
+unset IFS
+set +f
 
 # Images. A runtime that does not answer holds nothing that could be relied on;
 # the import that follows from that finds out what is there.
@@ -283,26 +330,13 @@ if [ -n "$ports" ]; then
 	fi
 fi
 
-# The machine.
-printf 'os\0'
-field /etc/os-release
-machine=
-[ ! -s /etc/machine-id ] || read -r machine </etc/machine-id
-rec machine "$machine"
 cgroup=1
 [ ! -e /sys/fs/cgroup/cgroup.controllers ] || cgroup=2
 rec cgroup "$cgroup"
-rec cpus "$cpus"
-printf 'memory\0'
-grep -m 1 '^MemTotal:' /proc/meminfo
-printf '\0'
-printf 'swaps\0'
-field /proc/swaps
+# Addresses of the host's own, of version 4.
 printf 'ipv4\0'
 grep -B 1 '/32 host LOCAL' /proc/net/fib_trie 2>/dev/null
 printf '\0'
-printf 'ipv6\0'
-field /proc/net/if_inet6
 IFS=:
 for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount; do
 	for dir in $PATH; do

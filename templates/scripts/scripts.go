@@ -10,6 +10,7 @@ import (
 	"embed"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed *.sh
@@ -24,19 +25,25 @@ const (
 // Lookup returns the whole text of a script, its prelude included, by its file's
 // name without ".sh".
 func Lookup(name string) (string, bool) {
-	if name == prelude || name == loop {
+	if name == loop {
 		return "", false
 	}
-	body, err := files.ReadFile(name + ".sh")
-	if err != nil {
-		return "", false
-	}
-	return text(prelude) + string(body), true
+	text, ok := texts()[name]
+	return text, ok
 }
+
+// texts are the loop, and the scripts with the prelude, put together once.
+var texts = sync.OnceValue(func() map[string]string {
+	all := map[string]string{loop: text(loop)}
+	for _, name := range Names() {
+		all[name] = text(prelude) + text(name)
+	}
+	return all
+})
 
 // Loop returns the text of the framed loop, which the bootstrap on a channel
 // reads and evaluates.
-func Loop() string { return text(loop) }
+func Loop() string { return texts()[loop] }
 
 // Names returns the names that Lookup knows, sorted.
 func Names() []string {

@@ -24,7 +24,7 @@ func Drift(w io.Writer, d *plan.Drift, o PlanOptions) error {
 	t.resources()
 	t.unknown(d.Unknown)
 	for _, w := range d.Warnings {
-		t.warn(warningText(w))
+		t.warning(w)
 	}
 	t.summary()
 	_, err := io.WriteString(w, t.b.String())

@@ -123,8 +123,10 @@ func mixed() *plan.Plan {
 		},
 		Deferred: []plan.Deferred{{Addr: at(cluster, resource.KindObject, "coredns"), Reason: "the API server does not answer: connection refused"}},
 		Unknown:  []plan.Unknown{{Host: n2, Reason: "dial tcp 192.168.10.32:22: i/o timeout"}},
-		Warnings: []plan.Warning{{Addr: addr.Address{Host: m1}, Summary: "the clock is 12s ahead of this machine's"}},
-		Targets:  []addr.Address{{Host: m1}, {Host: n1}},
+		Warnings: []plan.Warning{{Addr: addr.Address{Host: m1}, Summary: "the clock is 12s ahead of this machine's"},
+			{Addr: at(n1, resource.KindUnit, "kube-proxy"), Summary: "kube-proxy.service is changed by a file that hardway did not write, and leaves: " + extraPath,
+				Detail: extraPath + ":\n    [Service]\n    CPUQuota=10%\n    Environment=(sensitive value)\n"}},
+		Targets: []addr.Address{{Host: m1}, {Host: n1}},
 	}
 }
 

@@ -77,6 +77,12 @@ func rolledBack() *plan.Plan {
 // onlyHeld changes nothing, because what would change is held back.
 func onlyHeld() *plan.Plan { return &plan.Plan{Mode: plan.Normal, Held: rolling(0).Held[:1]} }
 
+// A drop-in of somebody else's.
+const (
+	extraPath = "/etc/systemd/system/kube-proxy.service.d/10-extra.conf"
+	extraText = "[Service]\nCPUQuota=10%\nEnvironment=(sensitive value)\n"
+)
+
 // drifted is a drift of every kind.
 func drifted() *plan.Drift {
 	m := mixed()
@@ -97,7 +103,10 @@ func drifted() *plan.Drift {
 			{Addr: at(m1, resource.KindFile, "hosts"), Reason: "", Was: plan.Attrs{"path": text("/etc/hosts"), "mode": text("0644"), "content": lined("10.0.0.1 m1\n")}},
 			{Addr: at(n1, resource.KindUnit, "kubelet"), Reason: "the unit differs", Was: kubelet.Before, Is: kubelet.After},
 			{Addr: at(n1, resource.KindFile, "kubelet.conf"), Reason: "mode or owner differ", Was: conf.Before, Is: conf.After},
-			{Addr: at(n1, resource.KindFile, "10-extra.conf"), Reason: "a drop-in that hardway did not write", Is: plan.Attrs{"path": text("/etc/systemd/system/kubelet.service.d/10-extra.conf")}},
+			{Addr: at(n1, resource.KindFile, "10-extra.conf"), Reason: "somebody else's", Is: plan.Attrs{"path": text("/etc/cni/net.d/10-extra.conf")}},
+			{Addr: at(n1, resource.KindUnit, "kube-proxy"), Reason: "a drop-in that hardway did not write changes this unit",
+				Was: plan.Attrs{"path": text("/etc/systemd/system/kube-proxy.service"), "drop_in " + extraPath: {Block: true}},
+				Is:  plan.Attrs{"path": text("/etc/systemd/system/kube-proxy.service"), "drop_ins": text(extraPath), "drop_in " + extraPath: lined(extraText)}},
 		},
 		Ignored:  []addr.Address{at(n1, resource.KindFile, "motd")},
 		Unknown:  []plan.Unknown{{Host: n2, Reason: `node["n2"]: connecting to 192.168.10.32:22: i/o timeout`}},

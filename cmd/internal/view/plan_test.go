@@ -88,6 +88,7 @@ func TestPlanEscapesWhatHostsSay(t *testing.T) {
 	p := mixed()
 	p.Waves, p.Held = rolling(0).Waves[:1], rolling(0).Held[:1]
 	p.Unknown[0].Reason, p.Deferred[0].Reason, p.Warnings[0].Summary = evil, evil, evil
+	p.Warnings[0].Detail = evil
 	p.Waves[0].Stage, p.Waves[0].Risk, p.Waves[0].Host.Name, p.Held[0].Reason = evil, evil, evil, evil
 	for i := range p.Changes {
 		c := &p.Changes[i]

@@ -32,6 +32,9 @@ func (t *page) unknown(list []plan.Unknown) {
 	t.line("")
 }
 
+// longDetail is the number of lines after which a detail is cut without --verbose.
+const longDetail = 40
+
 func (t *page) warn(text string) {
 	t.line("%s %s", t.bold(t.yellow("Warning:")), wrap(text, t.o.Width-9, "  "))
 	t.line("")
@@ -45,9 +48,26 @@ func warningText(w plan.Warning) string {
 	return Escape(w.Addr.String()) + ": " + Escape(w.Summary)
 }
 
+// warning writes a warning and, below it, what more there is to it.
+func (t *page) warning(w plan.Warning) {
+	t.warn(warningText(w))
+	if w.Detail == "" {
+		return
+	}
+	lines := strings.Split(strings.TrimSuffix(EscapeBlock(w.Detail), "\n"), "\n")
+	for i, line := range lines {
+		if i == longDetail && !t.o.Verbose {
+			t.line("    %s", t.faint("# ("+number(len(lines)-i, "more line")+"; --verbose shows them)"))
+			break
+		}
+		t.line("    %s", t.red(line))
+	}
+	t.line("")
+}
+
 func (t *planText) warnings() {
 	for _, w := range t.p.Warnings {
-		t.warn(warningText(w))
+		t.warning(w)
 	}
 	if n := len(t.p.Targets); n > 0 {
 		var list []string

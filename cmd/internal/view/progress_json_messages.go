@@ -93,7 +93,7 @@ func (l *EventLog) Plan(p *plan.Plan) {
 		}
 		for _, w := range p.Warnings {
 			l.message("warn", "Warning: "+w.Summary, "diagnostic", "diagnostic",
-				Diagnostic{Severity: "warning", Summary: w.Summary, Address: addressOf(w.Addr)})
+				Diagnostic{Severity: "warning", Summary: w.Summary, Detail: w.Detail, Address: addressOf(w.Addr)})
 		}
 		l.summary("Plan: "+Counts(p.Counts()), "plan", p.Counts())
 		for _, d := range p.Deferred {

@@ -50,6 +50,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Target) {
 		{"put onto a mount point", putMount},
 		{"put large", putLarge},
 		{"unsafe parents", unsafeParents},
+		{"known contents", knownContents},
 		{"remove", remove},
 		{"directories", directories},
 		{"certificates alone", certificatesAlone},
@@ -68,6 +69,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Target) {
 		{"lock", lock},
 		{"units", units},
 		{"oneshot", oneshot},
+		{"drop-ins", dropIns},
 		{"images", images},
 		{"objects", objects},
 	} {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"errors"
+	"path"
 	"strings"
 	"testing"
 
@@ -200,6 +201,41 @@ func units(t *testing.T, s *suite) {
 	s.act(name, host.DaemonReload)
 	if got := s.show(name); got.Load != "not-found" {
 		t.Fatalf("got %+v", got)
+	}
+}
+
+// What other files add to a unit is told with their contents.
+func dropIns(t *testing.T, s *suite) {
+	const name, other, none = "conformance-dropins.service", "conformance-other.service", "conformance-none.service"
+	for _, n := range []string{name, other} {
+		s.put(file(s.UnitDir+"/"+n, 0o644, unitText("one", ""), ""))
+	}
+	texts := map[string]string{
+		s.UnitDir + "/" + name + ".d/10-one.conf": "[Service]\nCPUWeight=1\n\n:x\n/y\n", s.UnitDir + "/" + name + ".d/20-two.conf": "# no end of line",
+		s.UnitDir + "/service.d/50-all.conf": "[Unit]\nDescription=\\\n  all\n",
+	}
+	for p, text := range texts {
+		s.run("directory", "", path.Dir(p), "0755", "root", "root")
+		s.put(file(p, 0o644, text, ""))
+	}
+	empty := s.UnitDir + "/" + name + ".d/30-empty.conf"
+	s.put(file(empty, 0o644, "", ""))
+	s.put(file(s.UnitDir+"/"+name+".d/no-drop-in", 0o644, "x", ""))
+	s.act("", host.DaemonReload)
+	got := s.observe(facts.Request{Units: []string{name, other, none}}).Units
+	all, one, two := s.UnitDir+"/service.d/50-all.conf", s.UnitDir+"/"+name+".d/10-one.conf", s.UnitDir+"/"+name+".d/20-two.conf"
+	if d := cmp.Diff([]string{all, one, two, empty}, got[name].DropIns); d != "" {
+		t.Error(d)
+	}
+	texts[two] += "\n"
+	if d := cmp.Diff(texts, got[name].DropInTexts); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(map[string]string{all: texts[all]}, got[other].DropInTexts); d != "" {
+		t.Error(d)
+	}
+	if got[none].DropInTexts != nil || len(got[none].DropIns) > 0 {
+		t.Errorf("a unit that is not there: %+v", got[none])
 	}
 }
 

@@ -69,7 +69,11 @@ func (m *Machine) observeFile(r facts.FileRequest) facts.File {
 	switch f.Type {
 	case facts.Regular:
 		o.Size, o.SHA256 = int64(len(f.Content)), digest(f.Content)
-		if r.Content && !r.Certificates && len(f.Content) <= facts.MaxContent {
+		switch {
+		case !r.Content || r.Certificates || len(f.Content) > facts.MaxContent:
+		case r.Known.Is(o.SHA256):
+			o.Content = r.Known.Content
+		default:
 			o.Content = []byte(f.Content)
 		}
 	case facts.Directory:

@@ -1,7 +1,9 @@
 package hosttest
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"hardway/provision/facts"
@@ -20,6 +22,10 @@ type unit struct {
 
 // unitDirs is where unit files lie; the first one wins.
 var unitDirs = [...]string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// dropInDirs is where the directories with drop-ins lie; a file in the first one
+// hides those of its name in the others.
+var dropInDirs = [...]string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"}
 
 // BreakUnit makes a unit fail whenever it starts, or heals it.
 func (m *Machine) BreakUnit(name string, broken bool) {
@@ -111,6 +117,9 @@ func (m *Machine) show(name string) facts.Unit {
 		u = &unit{active: "inactive", result: "success"}
 	}
 	o := facts.Unit{Load: "not-found", Active: u.active, Sub: "dead", PID: u.pid, Inputs: u.inputs, Result: u.result}
+	if known {
+		m.dropIns(name, &o)
+	}
 	switch {
 	case u.masked:
 		o.Load, o.Enabled = "masked", "masked"
@@ -130,6 +139,44 @@ func (m *Machine) show(name string) facts.Unit {
 		o.Sub = "failed"
 	}
 	return o
+}
+
+// dropIns are the files that add to a unit, those for all services first. What
+// systemd has not read yet is not told apart.
+func (m *Machine) dropIns(name string, o *facts.Unit) {
+	found := map[string]string{} // by the directory's and the file's name
+	for p, f := range m.files {
+		if f.Type != facts.Regular || !strings.HasSuffix(p, ".conf") {
+			continue
+		}
+		dir := path.Dir(p)
+		rank := slices.Index(dropInDirs[:], path.Dir(dir))
+		if of := path.Base(dir); rank < 0 || of != "service.d" && of != name+".d" {
+			continue
+		}
+		key := path.Base(dir) + "/" + path.Base(p)
+		if other, ok := found[key]; !ok || rank < slices.Index(dropInDirs[:], path.Dir(path.Dir(other))) {
+			found[key] = p
+		}
+	}
+	everywhere := func(key string) bool { return strings.HasPrefix(key, "service.d/") }
+	for _, key := range slices.SortedFunc(maps.Keys(found), func(a, b string) int {
+		if everywhere(a) != everywhere(b) {
+			return map[bool]int{true: -1, false: 1}[everywhere(a)]
+		}
+		return strings.Compare(a, b)
+	}) {
+		p := found[key]
+		o.DropIns = append(o.DropIns, p)
+		text := strings.ReplaceAll(m.files[p].Content, "\x00", "")
+		if text == "" || len(text) > facts.MaxContent {
+			continue
+		}
+		if o.DropInTexts == nil {
+			o.DropInTexts = map[string]string{}
+		}
+		o.DropInTexts[p] = strings.TrimSuffix(text, "\n") + "\n"
+	}
 }
 
 // unit performs an action as templates/scripts/unit.sh does.

@@ -62,11 +62,14 @@ func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, err
 	if ch.in, err = session.StdinPipe(); err != nil {
 		return nil, err
 	}
+	if kind == "control" {
+		ch.in = inPackets{ch.in}
+	}
 	stdout, err := session.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	ch.out = bufio.NewReaderSize(touching{stdout, ch.touch}, 32<<10)
+	ch.out = bufio.NewReaderSize(touching{stdout, ch.touch}, readAhead)
 	session.Stderr = ch.errs
 	if err := session.Start(h.config.Become.command()); err != nil {
 		_ = session.Close()
@@ -94,6 +97,28 @@ func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, err
 	}
 	ch.errs.stopAsking()
 	return ch, nil
+}
+
+// A connection is kept for as long as a plan or an apply takes, and there may be a
+// thousand of them: what stands idle in each is small.
+const (
+	readAhead = 2 << 10 // of a channel's output, in bytes
+	// What the control channel sends at once: for each channel two buffers are kept
+	// that are as large as the largest packet was.
+	packet = 4 << 10
+)
+
+// inPackets writes a large text in small packets.
+type inPackets struct{ io.WriteCloser }
+
+func (w inPackets) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		n, err := w.WriteCloser.Write(p[written:min(written+packet, len(p))])
+		if written += n; err != nil || written == len(p) {
+			return written, err
+		}
+	}
 }
 
 // touch notes a sign of life.

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,8 +44,7 @@ func (ch *channel) do(ctx context.Context, step string, r request) (answer, erro
 	}
 	ch.last++
 	id := ch.last
-	head, err := r.head(id)
-	if err != nil {
+	if err := r.check(); err != nil {
 		return answer{}, fmt.Errorf("%s: %s: %w", h.config.Name, step, err)
 	}
 
@@ -54,7 +54,7 @@ func (ch *channel) do(ctx context.Context, step string, r request) (answer, erro
 	over := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() { ch.watch(ctx, id, &sent, over) })
-	err = ch.send(head, r)
+	err := ch.send(id, r)
 	sent.Store(true)
 	var a answer
 	if err == nil {
@@ -99,6 +99,7 @@ func (ch *channel) lost(ctx context.Context, step string, begun time.Time, err e
 		return fmt.Errorf("%s: %s: %w", h.config.Name, step, context.Cause(ctx))
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		ch.lastWords()
 		err = fmt.Errorf("the connection ended%s", quoted(ch.errs.String()))
 	}
 	h.fail(err)
@@ -146,35 +147,36 @@ func (ch *channel) watch(ctx context.Context, id uint64, sent *atomic.Bool, over
 const frameEnd = "E\n"
 
 // send writes the frame and its standard input.
-func (ch *channel) send(head []byte, r request) error {
+func (ch *channel) send(id uint64, r request) error {
 	ch.frames.Lock()
 	defer ch.frames.Unlock()
-	if r.size > 0 && r.size <= 64<<10 { // one packet rather than two
-		body, err := readN(r.stdin, int(r.size))
-		if err != nil {
+	var small []byte
+	if r.size <= 64<<10 { // read first, and sent with the head
+		var err error
+		if small, err = readN(r.stdin, int(r.size)); err != nil {
 			return contentError{fmt.Errorf("reading what is to be sent: %w", err)}
 		}
-		_, err = ch.in.Write(append(append(head, body...), frameEnd...))
-		return err
 	}
-	if r.size == 0 {
-		_, err := ch.in.Write(append(head, frameEnd...))
-		return err
+	w := bufio.NewWriterSize(ch.in, packet)
+	r.writeHead(w, id)
+	if r.size > int64(len(small)) {
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		source := &sourceReader{Reader: io.LimitReader(r.stdin, r.size)}
+		n, err := io.Copy(touchingWriter{ch.in, ch.touch}, source)
+		switch {
+		case source.err != nil:
+			return contentError{fmt.Errorf("reading what is to be sent: %w", source.err)}
+		case err == nil && n < r.size:
+			return contentError{fmt.Errorf("what is to be sent ended after %d of %d bytes", n, r.size)}
+		case err != nil:
+			return err
+		}
 	}
-	if _, err := ch.in.Write(head); err != nil {
-		return err
-	}
-	source := &sourceReader{Reader: io.LimitReader(r.stdin, r.size)}
-	n, err := io.Copy(touchingWriter{ch.in, ch.touch}, source)
-	switch {
-	case source.err != nil:
-		return contentError{fmt.Errorf("reading what is to be sent: %w", source.err)}
-	case err == nil && n < r.size:
-		return contentError{fmt.Errorf("what is to be sent ended after %d of %d bytes", n, r.size)}
-	case err == nil:
-		_, err = io.WriteString(ch.in, frameEnd)
-	}
-	return err
+	_, _ = w.Write(small)
+	_, _ = w.WriteString(frameEnd)
+	return w.Flush() // which says what went wrong before
 }
 
 // sourceReader remembers its own failure: io.Copy does not say which side failed.

@@ -142,8 +142,18 @@ func (f *fakes) systemctl(t *testing.T, args []string) host.Result {
 	}
 	entries, _ := os.ReadDir(f.units)
 	for _, e := range entries {
-		text, _ := os.ReadFile(filepath.Join(f.units, e.Name()))
-		f.machine.WriteFile(machineUnits+e.Name(), 0o644, string(text))
+		names := []string{e.Name()}
+		if e.IsDir() { // of drop-ins
+			names = nil
+			inside, _ := os.ReadDir(filepath.Join(f.units, e.Name()))
+			for _, d := range inside {
+				names = append(names, filepath.Join(e.Name(), d.Name()))
+			}
+		}
+		for _, name := range names {
+			text, _ := os.ReadFile(filepath.Join(f.units, name))
+			f.machine.WriteFile(machineUnits+name, 0o644, string(text))
+		}
 	}
 	var words []string
 	var properties []string
@@ -217,6 +227,9 @@ func (f *fakes) show(names, properties []string) []byte {
 			"Id": name, "LoadState": u.Load, "ActiveState": u.Active, "SubState": u.Sub, "UnitFileState": u.Enabled,
 			"FragmentPath": "", "DropInPaths": "", "MainPID": "0", "NRestarts": "0", "Result": u.Result, "NeedDaemonReload": "no",
 			"Type": "simple", "Environment": "",
+		}
+		for i, p := range u.DropIns {
+			values["DropInPaths"] += strings.Repeat(" ", min(i, 1)) + filepath.Join(f.units, strings.TrimPrefix(p, machineUnits))
 		}
 		if u.Fragment != "" {
 			values["FragmentPath"] = filepath.Join(f.units, name)

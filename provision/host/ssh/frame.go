@@ -35,31 +35,37 @@ const smallOutput = 1 << 20
 // channel, or the host lies.
 var errProtocol = errors.New("the host answered something that is not in the protocol")
 
-// head returns the frame up to, not including, the standard input.
-func (r request) head(id uint64) ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "Q %d %d %s %d %d %d %d\n%s", id, r.generation, r.script, r.max, len(r.body), len(r.args), r.size, r.body)
+// check refuses what a frame cannot carry.
+func (r request) check() error {
 	for _, a := range r.args {
 		if strings.IndexByte(a, 0) >= 0 {
-			return nil, fmt.Errorf("an argument of script %s holds a NUL byte", r.script)
+			return fmt.Errorf("an argument of script %s holds a NUL byte", r.script)
 		}
-		escape(&b, a)
-		b.WriteByte('\n')
 	}
-	return b.Bytes(), nil
+	return nil
+}
+
+// writeHead writes the frame up to, not including, the standard input.
+func (r request) writeHead(w *bufio.Writer, id uint64) {
+	_, _ = fmt.Fprintf(w, "Q %d %d %s %d %d %d %d\n", id, r.generation, r.script, r.max, len(r.body), len(r.args), r.size)
+	_, _ = w.WriteString(r.body)
+	for _, a := range r.args {
+		escape(w, a)
+		_ = w.WriteByte('\n')
+	}
 }
 
 // escape writes an argument so that it is one line and means itself to printf %b.
 // It could travel by length like everything else, at the price of a process on
 // the host for every argument.
-func escape(b *bytes.Buffer, s string) {
+func escape(b *bufio.Writer, s string) {
 	for i := range len(s) {
 		c := s[i]
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("/.,:=_@%+-", c) >= 0:
-			b.WriteByte(c)
+			_ = b.WriteByte(c)
 		default:
-			fmt.Fprintf(b, `\0%03o`, c)
+			_, _ = fmt.Fprintf(b, `\0%03o`, c)
 		}
 	}
 }
@@ -121,7 +127,11 @@ func readLine(r *bufio.Reader, limit int) (string, error) {
 
 // readN reads n bytes, taking memory only as they arrive.
 func readN(r io.Reader, n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
 	var b bytes.Buffer
+	b.Grow(min(n, 64<<10) + bytes.MinRead) // ReadFrom looks for the end behind it
 	if _, err := io.CopyN(&b, r, int64(n)); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -85,8 +86,11 @@ func (ch *channel) greet(dir string) error {
 	id := hex.EncodeToString(nonce)
 	loop := scripts.Loop()
 	misses := int(math.Ceil(float64(c.IdleTimeout) / float64(c.KeepAlive)))
-	hello := fmt.Sprintf("hardway\n%d\n%s%s\n%s\n%s\n%g\n%d\n%s\n", len(loop), loop, id, c.RunDir, c.StateDir, c.KeepAlive.Seconds(), misses, dir)
-	if _, err := io.WriteString(ch.in, hello); err != nil {
+	hello := bufio.NewWriterSize(ch.in, packet)
+	_, _ = fmt.Fprintf(hello, "hardway\n%d\n", len(loop))
+	_, _ = hello.WriteString(loop)
+	_, _ = fmt.Fprintf(hello, "%s\n%s\n%s\n%g\n%d\n%s\n", id, c.RunDir, c.StateDir, c.KeepAlive.Seconds(), misses, dir)
+	if err := hello.Flush(); err != nil {
 		return err
 	}
 	for {
@@ -119,10 +123,7 @@ func (ch *channel) explain(ctx context.Context, err error, prompts int) error {
 	if reason := ch.host.failed(); reason != nil && !errors.Is(reason, errAborted) {
 		return reason
 	}
-	select { // let the last words arrive
-	case <-ch.exited:
-	case <-time.After(500 * time.Millisecond):
-	}
+	ch.lastWords()
 	said := ch.errs.String()
 	if e, ok := errors.AsType[rootError](err); ok {
 		return &BecomeError{Host: c.Name, User: c.User,
@@ -145,6 +146,15 @@ func (ch *channel) explain(ctx context.Context, err error, prompts int) error {
 		return fmt.Errorf("%s: no root shell: %s%s; try logging in as %s by hand", c.Name, how, quoted(said), c.User)
 	}
 	return fmt.Errorf("%s: no root shell: %w%s", c.Name, err, quoted(said))
+}
+
+// lastWords lets arrive what the shell said before it ended: its error output
+// comes by another way than the end of its answers.
+func (ch *channel) lastWords() {
+	select {
+	case <-ch.exited:
+	case <-time.After(500 * time.Millisecond):
+	}
 }
 
 func quoted(said string) string {

@@ -24,6 +24,14 @@ func (p *observationParser) finishUnits() error {
 		if err != nil {
 			return fmt.Errorf("unit %s: %w", name, err)
 		}
+		for _, path := range u.DropIns {
+			if text, ok := p.dropIns[path]; ok && len(text) <= facts.MaxContent {
+				if u.DropInTexts == nil {
+					u.DropInTexts = map[string]string{}
+				}
+				u.DropInTexts[path] = text
+			}
+		}
 		p.obs.Units[name] = u
 	}
 	return nil
@@ -40,25 +48,25 @@ func parseUnit(block string, inputs map[string]string) (facts.Unit, error) {
 		key, value, _ := strings.Cut(line, "=")
 		switch key {
 		case "LoadState":
-			u.Load = value
+			u.Load = own(value)
 		case "ActiveState":
-			u.Active = value
+			u.Active = own(value)
 		case "SubState":
-			u.Sub = value
+			u.Sub = own(value)
 		case "UnitFileState":
-			u.Enabled = value
+			u.Enabled = own(value)
 		case "FragmentPath":
-			u.Fragment = value
+			u.Fragment = own(value)
 		case "DropInPaths":
-			if value != "" {
-				u.DropIns = strings.Fields(value)
+			for path := range strings.FieldsSeq(value) {
+				u.DropIns = append(u.DropIns, own(path))
 			}
 		case "MainPID":
 			u.PID, err = strconv.Atoi(value)
 		case "NRestarts":
 			u.Restarts, err = strconv.Atoi(value)
 		case "Result":
-			u.Result = value
+			u.Result = own(value)
 		case "NeedDaemonReload":
 			u.NeedsReload = value == "yes"
 		case "Type":
@@ -75,13 +83,36 @@ func parseUnit(block string, inputs map[string]string) (facts.Unit, error) {
 	}
 	switch {
 	case u.PID > 0:
-		u.Inputs = inputs[fmt.Sprintf("/proc/%d/environ", u.PID)]
+		u.Inputs = own(inputs[fmt.Sprintf("/proc/%d/environ", u.PID)])
 	case kind == "oneshot" && u.Active == "active":
 		for word := range strings.FieldsSeq(environment) {
 			if v, ok := strings.CutPrefix(strings.Trim(word, `"`), "HARDWAY_INPUTS="); ok {
-				u.Inputs = v
+				u.Inputs = own(v)
 			}
 		}
 	}
 	return u, nil
+}
+
+// dropInTexts takes what the files say that add to units. A unit whose file could
+// not be read has none.
+func (p *observationParser) dropInTexts(text string) error {
+	var path string
+	var b strings.Builder
+	keep := func() {
+		if path != "" {
+			p.dropIns[path] = own(b.String())
+		}
+		b.Reset()
+	}
+	err := tagged(text, func(at, line string) error {
+		if line == "" {
+			keep()
+			path = at
+		}
+		b.WriteString(line)
+		return nil
+	})
+	keep()
+	return err
 }

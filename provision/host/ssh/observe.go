@@ -48,7 +48,7 @@ func (h *Host) observe(ctx context.Context, req facts.Request, items []byte) (fa
 	if err := h.scriptError("observe", "observe", a); err != nil {
 		return facts.Unreachable(err), err
 	}
-	obs, err := parseObservation(req, a.stdout, sent, received)
+	obs, err := parseObservation(req, string(a.stdout), sent, received)
 	if err != nil {
 		err = fmt.Errorf("%s: observe: %w", h.config.Name, err)
 		return facts.Unreachable(err), err
@@ -93,10 +93,15 @@ func encodeRequest(req facts.Request) ([]byte, error) {
 	if req.Deep {
 		b.WriteString("D\n")
 	}
+	had := known(req)
+	var digests []string
 	for _, f := range req.Files {
 		switch {
 		case f.Certificates: // never the whole, whatever else is asked for
 			path('B', f.Path)
+		case had[f.Path] != nil:
+			path('c', f.Path)
+			digests = append(digests, had[f.Path].SHA256+"  "+f.Path)
 		case f.Content:
 			path('C', f.Path)
 		default:
@@ -137,6 +142,10 @@ func encodeRequest(req facts.Request) ([]byte, error) {
 			}
 			put('R', o.Kind+"/"+o.Name)
 		}
+	}
+	if len(digests) > 0 { // by themselves: the shell reads what is above a byte at a time
+		lines := strings.Join(digests, "\n")
+		fmt.Fprintf(&b, "h%d\n%s\n", len(lines), lines)
 	}
 	return b.Bytes(), bad
 }

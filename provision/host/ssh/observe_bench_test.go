@@ -26,8 +26,9 @@ func (zeros) Read(p []byte) (int, error) {
 
 // What one observation of a host takes, end to end: 60 small files (half with
 // their content), 20 certificates, 8 units, 8 kernel parameters, 4 modules, 6
-// ports; and ten files of 100 MB that were put there, as binaries are. systemctl
-// is a script that prints and costs next to nothing.
+// ports; the same where the contents are known; and ten files of 100 MB that were
+// put there, as binaries are. systemctl is a script that prints and costs next to
+// nothing.
 func BenchmarkObserve(b *testing.B) {
 	needsRoot(b)
 	bin, dir := b.TempDir(), b.TempDir()
@@ -71,6 +72,12 @@ func BenchmarkObserve(b *testing.B) {
 		}
 	}
 	b.Run("small", func(b *testing.B) { observe(b, req) })
+	for i, f := range req.Files {
+		if text, err := os.ReadFile(f.Path); err == nil {
+			req.Files[i].Known = facts.Knowing(string(text))
+		}
+	}
+	b.Run("small known", func(b *testing.B) { observe(b, req) })
 
 	const size = 100_000_000
 	sum := sha256.New()

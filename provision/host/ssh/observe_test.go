@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hardway/provision/facts"
 	"hardway/provision/host"
 	"hardway/provision/host/ssh/sshtest"
@@ -47,6 +49,63 @@ func TestObserveAgain(t *testing.T) {
 				t.Fatalf("%q, %v", o.Files[path].Content, err)
 			}
 		})
+	}
+}
+
+// A file of the kernel does not tell its size, known or not.
+func TestObserveKnownKernelFile(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	const path = "/proc/sys/kernel/ostype"
+	h := dial(t, config(t, sshtest.Start(t, sshtest.Options{})))
+	observe := func(known *facts.Known) facts.File {
+		o, err := h.Observe(t.Context(), facts.Request{Files: []facts.FileRequest{{Path: path, Content: true, Known: known}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Files[path]
+	}
+	want := observe(nil)
+	if len(want.Content) == 0 || want.Size != int64(len(want.Content)) {
+		t.Fatalf("got %+v", want)
+	}
+	for _, text := range []string{string(want.Content), "", "other\n"} {
+		if d := cmp.Diff(want, observe(facts.Knowing(text))); d != "" {
+			t.Errorf("%q is known:\n%s", text, d)
+		}
+	}
+}
+
+// A content that changes between its digest and its reading is read again, and
+// what is known is not taken for it.
+func TestObserveKnownChanges(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	for _, p := range []string{a, b} {
+		if err := os.WriteFile(p, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Between its digest and the comparison, each file becomes longer, once.
+	fake := "#!/bin/sh\n/usr/bin/sha256sum \"$@\" || exit\n" +
+		"[ $(stat -c %s " + a + ") -gt 1 ] || { printf x >>" + a + "; printf y >>" + b + "; }\n"
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "sha256sum"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := dial(t, config(t, sshtest.Start(t, sshtest.Options{Path: bin})))
+	o, err := h.Observe(t.Context(), facts.Request{Files: []facts.FileRequest{
+		{Path: a, Content: true, Known: facts.Knowing("x")}, {Path: b, Content: true, Known: facts.Knowing("z")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// b was read a second time; a is as known the first time, or longer the second.
+	for path, want := range map[string]string{a: "xx", b: "xy"} {
+		if f := o.Files[path]; string(f.Content) != want || f.SHA256 != sha256Hex(want) || f.Size != 2 {
+			t.Errorf("%s: %+v", path, f)
+		}
 	}
 }
 

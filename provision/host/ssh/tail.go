@@ -2,6 +2,8 @@ package ssh
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"sync"
 )
 
@@ -47,6 +49,24 @@ func (t *tail) Write(p []byte) (int, error) {
 		t.asked()
 	}
 	return len(p), nil
+}
+
+// ReadFrom is what io.Copy calls: its own buffer of 32 KiB would stay for as long
+// as the channel does.
+func (t *tail) ReadFrom(r io.Reader) (int64, error) {
+	var total int64
+	b := make([]byte, 512)
+	for {
+		n, err := r.Read(b)
+		total += int64(n)
+		_, _ = t.Write(b[:n])
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
 }
 
 // stopAsking ends the search for prompts: root is there, and whatever looks like

@@ -240,7 +240,7 @@ func (s *Server) shell(command string, channel ssh.Channel) uint32 {
 		command = s.options.Rc + "\n" + command
 	}
 	cmd := exec.Command(s.options.Shell, "-c", command)
-	cmd.Env = []string{"PATH=" + s.options.Path + ":" + os.Getenv("PATH"), "HOME=/nonexistent", "LANG=C.UTF-8"}
+	cmd.Env = []string{"PATH=" + s.options.Path + ":" + os.Getenv("PATH"), "HOME=" + filepath.Join(s.dir, "home"), "LANG=C.UTF-8"}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
