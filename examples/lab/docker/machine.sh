@@ -214,8 +214,9 @@ import_image() {
 
 remove_images() {
 	local tags
-	tags=$(docker image ls --quiet --filter reference=hardway-lab)
-	# shellcheck disable=SC2086  # one id a word
+	# By name: of an image that another is built on, only the name goes.
+	tags=$(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter reference=hardway-lab)
+	# shellcheck disable=SC2086  # one name a word
 	[[ -z $tags ]] || docker image rm --force $tags >/dev/null
 }
 
