@@ -32,6 +32,10 @@ type Request struct {
 	// Deep asks for every digest to be computed from the bytes on the disk, also
 	// where the host recorded one for exactly this inode, size and times.
 	Deep bool `json:"deep,omitempty"`
+	// Packages are names whose presence the host's package manager is asked for.
+	Packages []string `json:"packages,omitempty"`
+	// Preflight, when not nil, asks whether the machine is fit for its part.
+	Preflight *PreflightRequest `json:"preflight,omitempty"`
 }
 
 // FileRequest asks for one path. Content is read only when wanted, and only up
@@ -132,7 +136,12 @@ type Observation struct {
 	Images map[string]string `json:"images,omitempty"`
 	// Listeners maps an asked port to the program that listens on it.
 	Listeners map[int]string `json:"listeners,omitempty"`
-	Kube      Kube           `json:"kube"`
+	// Holders are the processes behind Listeners, where they could be found out.
+	Holders map[int]Holder `json:"holders,omitempty"`
+	// Packages are those asked for that are installed.
+	Packages map[string]bool `json:"packages,omitempty"`
+	System   System          `json:"system,omitzero"`
+	Kube     Kube            `json:"kube"`
 	// Mark is what the last apply left behind; its zero value says that none did.
 	Mark Mark `json:"mark,omitzero"`
 }
@@ -156,6 +165,8 @@ type OS struct {
 	ID      string `json:"id"`
 	Version string `json:"version"`
 	Name    string `json:"name"`
+	// Like are the distributions that it follows: debian, rhel, fedora.
+	Like []string `json:"like,omitempty"`
 }
 
 // FileType is what stands at a path.

@@ -11,6 +11,7 @@
 #         K kubectl        k kubeconfig           d etcd's data directory
 #         N (nodes wanted) G namespace or -       R kind/name in that namespace
 #         D (no digest that was remembered will do)
+#         Q package        W (what preflight asks) w directory that will be written to
 #         h length in bytes, last: behind it stand the digests of c, as sha256sum
 #         prints them, a line each
 # stdout: records of fields that each end in NUL; the first field is the kind.
@@ -88,6 +89,7 @@ for list in sizeless readable big hash find.err sum.err listen pids dropins; do
 	true >"$t/$list"
 done
 files='' pems='' contents='' perhaps='' length='' units='' sysctls='' ports='' deep=''
+packages='' fitness='' spaces=''
 module='' present=0 ctr='' socket='' kubectl='' kubeconfig='' etcd='' kube='' why=''
 set -- # collects the group of objects
 while IFS= read -r line; do
@@ -125,6 +127,9 @@ while IFS= read -r line; do
 		;;
 	P) ports=$ports${ports:+|}$value ;;
 	D) deep=yes ;;
+	Q) packages=$packages$value$nl ;;
+	W) fitness=yes ;;
+	w) spaces=$spaces$value$nl ;;
 	h)
 		length=$value
 		break
@@ -325,7 +330,12 @@ if [ -n "$ports" ]; then
 			process=${fd%/fd/*}
 			exe=$(readlink "$process/exe")
 			inode=${to#socket:[}
+			unit=
+			while IFS=: read -r _ _ group; do
+				case $group in *.service* | *.scope* | *.socket*) unit=$group ;; esac
+			done 2>/dev/null <"$process/cgroup"
 			rec socket "${inode%]}" "${exe##*/}"
+			rec holder "${inode%]}" "${process##*/}" "$unit"
 		done
 	fi
 fi
@@ -338,7 +348,9 @@ printf 'ipv4\0'
 grep -B 1 '/32 host LOCAL' /proc/net/fib_trie 2>/dev/null
 printf '\0'
 IFS=:
-for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount; do
+for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount \
+	umount losetup nsenter ipset ethtool tar apparmor_parser semanage restorecon setenforce firewall-cmd ufw \
+	apt-get dnf zypper apk; do
 	for dir in $PATH; do
 		if [ -x "$dir/$command" ]; then
 			rec command "$command" "$dir/$command"
@@ -346,5 +358,50 @@ for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash syst
 		fi
 	done
 done
+unset IFS
+
+# What preflight asks. Only the file systems and the package manager cost a process.
+if [ -n "$fitness" ]; then
+	systemd=
+	for lib in /usr/lib/systemd /lib/systemd /usr/lib64/systemd /usr/lib/*-linux-gnu/systemd; do
+		for so in "$lib"/libsystemd-shared-*.so; do
+			[ ! -e "$so" ] || systemd=${so##*/libsystemd-shared-}
+		done
+	done
+	rec fit systemd "$systemd"
+	if [ -r /sys/fs/selinux/enforce ]; then
+		read -r enforce </sys/fs/selinux/enforce || true
+		rec fit selinux "$enforce"
+	fi
+	[ ! -r /etc/selinux/config ] || while IFS= read -r line; do
+		case $line in SELINUX=*) rec fit selinux-boot "${line#SELINUX=}" ;; esac
+	done </etc/selinux/config
+	[ ! -r /sys/module/apparmor/parameters/enabled ] || read -r apparmor </sys/module/apparmor/parameters/enabled
+	rec fit apparmor "${apparmor:-N}"
+	printf 'spaces\0'
+	set -f
+	IFS=$nl
+	# shellcheck disable=SC2086
+	[ -z "$spaces" ] || stat -f -c '%S %a %b %d %c %T %n' -- $spaces 2>/dev/null
+	unset IFS
+	set +f
+	printf '\0'
+fi
+if [ -n "$packages" ]; then
+	printf 'packages\0'
+	set -f
+	IFS=$nl
+	# shellcheck disable=SC2086
+	if command -v dpkg-query >/dev/null; then
+		dpkg-query -W -f '${Package} ${db:Status-Status}\n' -- $packages 2>/dev/null
+	elif command -v rpm >/dev/null; then
+		rpm -q --whatprovides --queryformat '%{NAME} installed\n' -- $packages 2>/dev/null
+	elif command -v apk >/dev/null; then
+		apk info -e -- $packages 2>/dev/null
+	fi
+	unset IFS
+	set +f
+	printf '\0'
+fi
 rec clock "$(date +%s.%N)"
 rec Z

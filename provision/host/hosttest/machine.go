@@ -32,15 +32,19 @@ type Machine struct {
 	modules map[string]bool
 	swaps   []string
 	swapped []string // turned off by swap-off
-	images  map[string]string
-	listens map[int]string
-	prior   map[string]*File // nil for "nothing stood there"
-	blocks  map[string]string
-	mark    facts.Mark
-	kept    map[string]map[string]*File // by generation and path, as prior
-	clock   func() time.Time
-	nextPID int
-	broken  map[string]bool // units that fail to start
+	holders map[int]facts.Holder
+	// packages are those that are installed; spaces, file systems by directory.
+	packages map[string]bool
+	spaces   map[string]facts.Space
+	images   map[string]string
+	listens  map[int]string
+	prior    map[string]*File // nil for "nothing stood there"
+	blocks   map[string]string
+	mark     facts.Mark
+	kept     map[string]map[string]*File // by generation and path, as prior
+	clock    func() time.Time
+	nextPID  int
+	broken   map[string]bool // units that fail to start
 
 	generation int64
 	holder     *Session
@@ -82,16 +86,17 @@ func NewMachine(name string) *Machine {
 			"vm.max_map_count": "65530", "net.netfilter.nf_conntrack_max": "131072",
 		},
 		modules: map[string]bool{"overlay": false, "br_netfilter": false, "ip_vs": false, "nf_conntrack": false},
-		images:  map[string]string{}, listens: map[int]string{}, prior: map[string]*File{}, blocks: map[string]string{}, kept: map[string]map[string]*File{},
+		images:  map[string]string{}, listens: map[int]string{}, holders: map[int]facts.Holder{}, packages: map[string]bool{}, spaces: map[string]facts.Space{}, prior: map[string]*File{}, blocks: map[string]string{}, kept: map[string]map[string]*File{},
 		clock: time.Now, nextPID: 1000, broken: map[string]bool{},
 		scripts: map[string]ScriptFunc{}, execs: map[string]ScriptFunc{},
 	}
 	m.system = facts.Observation{
-		OS:   facts.OS{ID: "debian", Version: "12", Name: "Debian GNU/Linux 12 (bookworm)"},
-		Arch: "amd64", Hostname: name, Kernel: "6.1.0-test", Cgroup: 2, CPUs: 2, MemoryKB: 4 << 20,
+		System: facts.System{Systemd: 252},
+		OS:     facts.OS{ID: "debian", Version: "12", Name: "Debian GNU/Linux 12 (bookworm)"},
+		Arch:   "amd64", Hostname: name, Kernel: "6.1.0-test", Cgroup: 2, CPUs: 2, MemoryKB: 4 << 20,
 		Machine: digest("machine " + name)[:32], Commands: map[string]string{},
 	}
-	for _, c := range []string{"iptables", "nft", "ip", "modprobe", "conntrack", "socat", "swapoff", "sysctl", "bash", "systemctl", "flock", "mount"} {
+	for _, c := range []string{"iptables", "nft", "ip", "modprobe", "conntrack", "socat", "swapoff", "sysctl", "bash", "systemctl", "flock", "mount", "umount", "losetup", "nsenter", "ipset", "ethtool", "tar", "apt-get"} {
 		m.system.Commands[c] = "/usr/sbin/" + c
 	}
 	for _, dir := range []string{
@@ -157,6 +162,27 @@ func (m *Machine) SetListener(port int, program string) {
 		return
 	}
 	m.listens[port] = program
+}
+
+// SetHolder says which process listens on a port.
+func (m *Machine) SetHolder(port int, h facts.Holder) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listens[port], m.holders[port] = h.Program, h
+}
+
+// SetSpace says in which file system a directory stands.
+func (m *Machine) SetSpace(dir string, s facts.Space) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spaces[dir] = s
+}
+
+// SetPackage says whether a package is installed.
+func (m *Machine) SetPackage(name string, installed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.packages[name] = installed
 }
 
 // Handle puts f in place of a script. It replaces what the machine does by itself.

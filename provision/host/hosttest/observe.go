@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -52,6 +53,29 @@ func (m *Machine) observe(req facts.Request) facts.Observation {
 		}
 		if program, ok := m.listens[p]; ok {
 			o.Listeners[p] = program
+			if h, ok := m.holders[p]; ok {
+				if o.Holders == nil {
+					o.Holders = map[int]facts.Holder{}
+				}
+				o.Holders[p] = h
+			}
+		}
+	}
+	for _, name := range req.Packages {
+		if o.Packages == nil {
+			o.Packages = map[string]bool{}
+		}
+		if m.packages[name] {
+			o.Packages[name] = true
+		}
+	}
+	o.System = facts.System{}
+	if req.Preflight != nil {
+		o.System = m.system.System
+		o.System.Asked = true
+		o.System.Spaces = map[string]facts.Space{}
+		for _, dir := range req.Preflight.Spaces {
+			o.System.Spaces[dir] = m.space(dir)
 		}
 	}
 	if req.Kube != nil {
@@ -147,4 +171,16 @@ func (m *Machine) observeKube(r facts.KubeRequest) facts.Kube {
 		}
 	}
 	return k
+}
+
+// space is the file system of a directory: that of SetSpace, or a large one.
+func (m *Machine) space(dir string) facts.Space {
+	for at := dir; ; at = path.Dir(at) {
+		if s, ok := m.spaces[at]; ok {
+			return s
+		}
+		if at == "/" || at == "." {
+			return facts.Space{Path: "/", Mount: "/", Type: "ext4", Options: []string{"rw"}, Free: 40 << 30, Total: 50 << 30, FreeInodes: 3e6, Inodes: 4e6}
+		}
+	}
 }

@@ -18,6 +18,7 @@ var fieldsOf = map[string]int{
 	"contents": 1, "content": 2, "certificates": 1, "units": 1, "dropins": 1, "images": 1, "listen": 2, "socket": 2,
 	"system": 1, "cgroup": 1, "ipv4": 1, "command": 2, "Z": 0,
 	"inputs": -1,
+	"holder": 3, "fit": 2, "spaces": 1, "packages": 1,
 }
 
 // observationParser collects records, which may come in any order. Whatever
@@ -48,6 +49,9 @@ type observationParser struct {
 	listens   [][2]string       // port in hex, inode
 	items     [][]byte          // what kubectl printed
 	whole     bool
+	holders   map[string]facts.Holder // by inode
+	// mountLines are those of /proc/self/mountinfo, where preflight asked.
+	mountLines []string
 }
 
 // parseObservation turns the output of templates/scripts/observe.sh into an
@@ -181,6 +185,14 @@ func (p *observationParser) record(name string, f []string) error {
 		p.addresses4(f[0])
 	case "command":
 		p.obs.Commands[own(f[0])] = own(f[1])
+	case "holder":
+		err = p.holder(f[0], f[1], f[2])
+	case "fit":
+		err = p.fit(f[0], f[1])
+	case "spaces":
+		err = p.spaces(f[0])
+	case "packages":
+		p.packages(f[0])
 	case "Z":
 		p.whole = true
 	}
@@ -219,8 +231,16 @@ func (p *observationParser) finish(sent, received time.Time) error {
 				return err
 			}
 			p.obs.Listeners[int(port)] = p.sockets[l[1]]
+			if h, ok := p.holders[l[1]]; ok {
+				if p.obs.Holders == nil {
+					p.obs.Holders = map[int]facts.Holder{}
+				}
+				h.Program = p.sockets[l[1]]
+				p.obs.Holders[int(port)] = h
+			}
 		}
 	}
+	p.mounted()
 	if err := p.finishUnits(); err != nil {
 		return err
 	}

@@ -71,6 +71,9 @@ func (p *observationParser) system(text string) error {
 		switch value = strings.TrimSuffix(value, "\n"); path {
 		case "/proc/self/mountinfo":
 			p.mountPoint(value, point)
+			if p.req.Preflight != nil {
+				p.mountLines = append(p.mountLines, value)
+			}
 		case "/proc/meminfo":
 			if v, ok := strings.CutPrefix(value, "MemTotal:"); ok {
 				p.obs.MemoryKB, err = strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(v, "kB")), 10, 64)
@@ -152,6 +155,10 @@ func osRelease(os *facts.OS, line string) {
 		os.Version = own(value)
 	case "PRETTY_NAME":
 		os.Name = own(value)
+	case "ID_LIKE":
+		for _, name := range strings.Fields(value) {
+			os.Like = append(os.Like, own(name))
+		}
 	}
 }
 

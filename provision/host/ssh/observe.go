@@ -95,6 +95,15 @@ func encodeRequest(req facts.Request) ([]byte, error) {
 	}
 	had := known(req)
 	var digests []string
+	for _, name := range req.Packages {
+		put('Q', name)
+	}
+	if req.Preflight != nil {
+		b.WriteString("W\n")
+		for _, dir := range withParents(req.Preflight.Spaces) {
+			path('w', dir)
+		}
+	}
 	for _, f := range req.Files {
 		switch {
 		case f.Certificates: // never the whole, whatever else is asked for
