@@ -10,6 +10,7 @@ import (
 	"hardway/provision/desired"
 	"hardway/provision/facts"
 	"hardway/provision/plan"
+	"hardway/provision/preflight"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 )
@@ -70,18 +71,33 @@ func (s *Session) plan(ctx context.Context, public state.Public, o PlanOptions) 
 	if err != nil {
 		return nil, err
 	}
-	in.Facts = s.read(ctx, requests(s.cfg, asked, public, o.Deep), o.OnHost)
+	asks, judge := requests(s.cfg, asked, public, o.Deep), s.judged(public, o)
+	for _, h := range s.cfg.Hosts {
+		if judge[h.Addr] {
+			asks[h.Addr] = preflight.Ask(s.cfg, h, asks[h.Addr])
+		}
+	}
+	in.Facts = s.read(ctx, asks, o.OnHost)
 	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	warnings, err := s.fit(public, o, judge, in.Facts)
+	if err != nil {
 		return nil, err
 	}
 	if want, err = s.want(in, o); err != nil {
 		return nil, err
 	}
-	return plan.Compute(plan.Input{
+	p, err := plan.Compute(plan.Input{
 		Tool: s.opts.Version, Cluster: s.cfg.Name, ConfigDigest: s.cfg.Digest, Now: s.opts.Now().UTC(), Mode: o.mode(),
 		DestroyData: o.DestroyData, Targets: o.Targets, Replace: o.Replace, Generation: o.ToGeneration, Retry: o.Retry,
 		Recipients: s.cfg.State.Recipients, Desired: want.Set, Kept: kept, Allocations: want.Allocations, Observed: in.Facts, State: public,
 	})
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = append(warnings, p.Warnings...)
+	return p, nil
 }
 
 func (s *Session) sameCluster(public state.Public) error {

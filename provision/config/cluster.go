@@ -210,6 +210,26 @@ type Machine struct {
 	ManageSysctl, ManageModules bool
 	// ManageHosts keeps the managed block in /etc/hosts.
 	ManageHosts bool
+	// Packages is PackagesCheck or PackagesInstall. ExtraPackages are installed
+	// beside what is needed; with RemovePackages, destroy removes what was installed.
+	Packages       string
+	ExtraPackages  []string
+	RemovePackages bool
+	Firewall       string // FirewallIgnore, FirewallOpen or FirewallDisable
+	SELinux        string // SELinuxIgnore, SELinuxPermissive or SELinuxEnforcing
+	// Preflight is what becomes of single checks: CheckError, CheckWarn or
+	// CheckIgnore by the check's id.
+	Preflight map[string]string
+	// Ranges are the places of the attributes that are written.
+	Ranges map[string]hcl.Range
+}
+
+// RangeOf is the place of an attribute, or of the block.
+func (m Machine) RangeOf(name string) hcl.Range {
+	if r, ok := m.Ranges[name]; ok {
+		return r
+	}
+	return m.Range
 }
 
 // Binaries is the binaries block.

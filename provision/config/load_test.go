@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 		KubeProxy: KubeProxy{Mode: "iptables"},
 		Directories: Directories{Bin: "/usr/local/bin", Cert: "/etc/kubernetes/pki", Conf: "/etc/kubernetes",
 			Log: "/var/log/kubernetes", Data: "/var/lib", CNI: "/opt/cni/bin"},
-		Machine:  Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true},
+		Machine:  Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true, Packages: "check", Firewall: "ignore", SELinux: "ignore"},
 		Binaries: Binaries{Source: "https://dl.k8s.io", Cache: "/home/u/.cache/hardway/binaries"},
 		PKI: PKI{Algorithm: "ecdsa-p256", CertificateValidity: 8760 * time.Hour, CAValidity: 87600 * time.Hour,
 			RenewBefore: 720 * time.Hour, CSRSigning: true},
@@ -108,6 +108,13 @@ host {
   manage_sysctl  = false
   manage_modules = false
   manage_hosts   = false
+
+  packages        = "install"
+  extra_packages  = ["open-iscsi", "nfs-common", "nfs-common"]
+  remove_packages = true
+  firewall        = "open"
+  selinux         = "enforcing"
+  preflight       = { memory = "warn", "machine-id" = "ignore" }
 }
 binaries {
   source  = "dist"
@@ -146,7 +153,9 @@ verify {
 		Directories: Directories{Bin: "/opt/bin", Cert: "/srv/k8s/pki", Conf: "/srv/k8s/conf", Log: "/srv/log",
 			Data: "/srv/data", CNI: "/srv/cni"},
 		Machine: Machine{Swap: "ignore", Modules: []string{"br_netfilter"},
-			Sysctl: map[string]string{"vm.max_map_count": "262144", "net.ipv4.conf.eth0/1.rp_filter": "0"}},
+			Sysctl:   map[string]string{"vm.max_map_count": "262144", "net.ipv4.conf.eth0/1.rp_filter": "0"},
+			Packages: "install", ExtraPackages: []string{"nfs-common", "open-iscsi"}, RemovePackages: true, Firewall: "open", SELinux: "enforcing",
+			Preflight: map[string]string{"memory": "warn", "machine-id": "ignore"}},
 		Binaries: Binaries{Source: filepath.Join(dir, "dist"), Sources: map[string]string{"etcd": "https://example.com/etcd"}, Cache: "/home/u/cache"},
 		PKI:      PKI{Algorithm: "rsa-4096", CertificateValidity: 100 * time.Hour, CAValidity: 200 * time.Hour, RenewBefore: 10 * time.Hour},
 		State: State{Path: filepath.Join(dir, "state/file"),

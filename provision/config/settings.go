@@ -127,35 +127,6 @@ func (l *loader) readDirectories(c *Cluster) {
 	r.distinctDirectories(c.Directories)
 }
 
-func (l *loader) readMachine(c *Cluster) {
-	r, _ := l.block("host", schema{
-		attributes: []string{"swap", "sysctl", "modules", "manage_sysctl", "manage_modules", "manage_hosts"},
-		later:      []string{"packages", "time_sync", "firewall", "selinux"},
-	})
-	c.Machine = Machine{
-		Range: r.rng, Swap: r.choice("swap", "off", "off", "ignore"), Sysctl: map[string]string{},
-		ManageSysctl: r.flag("manage_sysctl", true), ManageModules: r.flag("manage_modules", true), ManageHosts: r.flag("manage_hosts", true),
-	}
-	sysctl, ranges := r.mapping("sysctl")
-	for _, key := range sortedKeys(sysctl) {
-		if !isSysctlKey(key) {
-			l.diags.add(errorAt(ranges[key], "Invalid sysctl", "%s is not a sysctl key, such as vm.max_map_count.", quote(key)))
-			continue
-		}
-		if strings.TrimSpace(sysctl[key]) == "" {
-			l.diags.add(errorAt(ranges[key], "Empty value", "The sysctl %s has no value.", key))
-			continue
-		}
-		c.Machine.Sysctl[key] = sysctl[key]
-	}
-	c.Machine.Modules, _ = r.texts("modules", false)
-	for _, m := range c.Machine.Modules {
-		if !isModuleName(m) {
-			r.fail("modules", "Invalid kernel module", "%s is not the name of a kernel module, such as br_netfilter.", quote(m))
-		}
-	}
-}
-
 func (l *loader) readBinaries(c *Cluster) {
 	r, _ := l.block("binaries", schema{attributes: []string{"source", "sources", "cache"}, later: []string{"archive", "mirror", "signatures"}})
 	c.Binaries = Binaries{Range: r.rng, Source: defaultSource, Sources: map[string]string{}}

@@ -59,9 +59,6 @@ func Compute(in Input) (*Plan, error) {
 	if err := c.checkReplace(); err != nil {
 		return nil, err
 	}
-	if err := c.clocks(); err != nil && in.Mode != Destroy {
-		return nil, err
-	}
 	for _, r := range in.Desired.All() {
 		c.desired(r)
 	}

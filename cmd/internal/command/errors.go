@@ -12,6 +12,7 @@ import (
 	"hardway/provision/config"
 	"hardway/provision/host"
 	"hardway/provision/plan"
+	"hardway/provision/preflight"
 	"hardway/provision/state"
 )
 
@@ -54,6 +55,9 @@ func explain(err error) error {
 	}
 	if e, ok := errors.AsType[*apply.RestoredError](err); ok {
 		return restored(err, e)
+	}
+	if e, ok := errors.AsType[*preflight.FailedError](err); ok {
+		return unfit(e)
 	}
 	if e, ok := errors.AsType[*plan.StaleError](err); ok {
 		return stale(e)

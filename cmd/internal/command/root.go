@@ -57,7 +57,7 @@ All *.hcl files of a directory are one cluster.`,
 		id       string
 		commands []*cobra.Command
 	}{
-		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
+		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPreflight(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
 		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
 		{groupOther, []*cobra.Command{newState(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
 	} {

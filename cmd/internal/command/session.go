@@ -36,6 +36,7 @@ func Open(o provision.Options) (Session, *config.Files, hcl.Diagnostics) {
 type Session interface {
 	Config() *config.Cluster
 	Init(context.Context, provision.InitOptions) (provision.InitResult, error)
+	Preflight(context.Context, provision.PreflightOptions) (provision.Preflight, error)
 	Plan(context.Context, provision.PlanOptions) (*plan.Plan, error)
 	Drift(context.Context, provision.DriftOptions) (*plan.Drift, error)
 	Generations(context.Context) ([]local.Generation, error)

@@ -109,6 +109,7 @@ func NewMachine(name string) *Machine {
 	m.files["/tmp"] = &File{Type: facts.Directory, Mode: 0o1777, Owner: "root", Group: "root"}
 	m.WriteFile("/etc/hosts", 0o644, "127.0.0.1 localhost\n127.0.1.1 "+name+"\n")
 	m.WriteFile("/etc/fstab", 0o644, "/dev/vda1 / ext4 defaults 0 1\n")
+	m.WriteFile("/etc/resolv.conf", 0o644, "nameserver 192.0.2.53\n")
 	m.kube = &Cluster{objects: map[string]map[string]any{}, machines: []*Machine{m}}
 	m.builtins()
 	return m
