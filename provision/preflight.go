@@ -5,7 +5,11 @@ import (
 	"errors"
 
 	"hardway/provision/addr"
+	"hardway/provision/config"
+	"hardway/provision/desired"
 	"hardway/provision/facts"
+	"hardway/provision/firewall"
+	"hardway/provision/packages"
 	"hardway/provision/plan"
 	"hardway/provision/preflight"
 	"hardway/provision/resource"
@@ -43,7 +47,7 @@ func (s *Session) Preflight(ctx context.Context, o PreflightOptions) (Preflight,
 	if err := ctx.Err(); err != nil {
 		return Preflight{}, err
 	}
-	out := Preflight{Findings: preflight.Run(preflight.Input{Config: s.cfg, Observed: seen, Judge: all, Own: own(public)})}
+	out := Preflight{Findings: s.judge(public, seen, all)}
 	for _, h := range s.cfg.Hosts {
 		if o := seen[h.Addr]; o.Reachable() {
 			out.Hosts = append(out.Hosts, h.Addr)
@@ -52,6 +56,14 @@ func (s *Session) Preflight(ctx context.Context, o PreflightOptions) (Preflight,
 		}
 	}
 	return out, nil
+}
+
+// judge is what is wrong with the hosts.
+func (s *Session) judge(public state.Public, seen map[addr.Host]facts.Observation, who map[addr.Host]bool) []preflight.Finding {
+	return preflight.Run(preflight.Input{
+		Config: s.cfg, Observed: seen, Judge: who, Own: own(public), Needs: packages.Needed(desired.PackageSettings(s.cfg)),
+		Rules: func(h config.Host) []firewall.Rule { return desired.FirewallRules(s.cfg, h) },
+	})
 }
 
 // judged are the hosts that a plan judges in full: those on which nothing of the
@@ -85,7 +97,7 @@ func (s *Session) fit(public state.Public, o PlanOptions, judge map[addr.Host]bo
 		}
 	}
 	var list []preflight.Finding
-	for _, f := range preflight.Run(preflight.Input{Config: s.cfg, Observed: seen, Judge: judge, Own: own(public)}) {
+	for _, f := range s.judge(public, seen, judge) {
 		if targeted(f.Host, o.Targets) {
 			list = append(list, f)
 		}

@@ -39,6 +39,12 @@ func (r *run) make(h host.Host, c plan.Change) (state.Done, error) {
 		return state.Done{}, r.script(h, "module", append([]string{s.Module.Name}, s.Module.Effects...)...)
 	case resource.KindSwap:
 		return state.Done{}, r.script(h, "swap-off")
+	case resource.KindPackages:
+		return state.Done{}, r.packages(h, s.Packages)
+	case resource.KindFirewall:
+		return state.Done{}, r.firewall(h, s.Firewall)
+	case resource.KindSELinux:
+		return state.Done{}, r.selinux(h, s.SELinux)
 	case resource.KindUnit:
 		return r.unit(h, c)
 	case resource.KindObject:

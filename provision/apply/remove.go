@@ -71,6 +71,15 @@ func (r *run) unmake(h host.Host, c plan.Change, prior state.Prior) error {
 			return nil
 		}
 		return r.script(h, "swap-on")
+	case resource.KindPackages:
+		if !s.Packages.Remove || s.Packages.Manager == "" {
+			return nil
+		}
+		return r.script(h, "packages", "remove", s.Packages.Manager)
+	case resource.KindFirewall:
+		return r.script(h, "firewall", "restore")
+	case resource.KindSELinux:
+		return r.script(h, "selinux", "restore")
 	case resource.KindImage:
 		if prior.Exists {
 			return nil

@@ -167,6 +167,7 @@ func (b *builder) host(h config.Host) {
 	if f, ok := b.facts[h.Addr]; ok && f.Reachable() && f.Arch != h.Arch {
 		hb.fail("%s: %s is %s, and its block says %s: set arch = %q and run `hardway init`", h.Range, h.Addr, f.Arch, h.Arch, f.Arch)
 	}
+	first := len(b.list)
 	machine := hb.machine()
 	trust := hb.trust()
 	if h.IsMaster() {
@@ -175,6 +176,7 @@ func (b *builder) host(h config.Host) {
 	}
 	runtime := hb.runtime(machine)
 	hb.node(machine, trust, runtime)
+	hb.label(first)
 }
 
 // dir adds a directory with those of its parents that are hardway's to make,

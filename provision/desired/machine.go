@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hardway/provision/addr"
+	"hardway/provision/config"
 	"hardway/provision/resource"
 	"hardway/templates"
 	"hardway/units"
@@ -16,11 +17,24 @@ import (
 func (hb *hostBuilder) machine() []addr.Address {
 	m := hb.cfg.Machine
 	var deps []addr.Address
+	if m.Packages == config.PackagesInstall {
+		deps = append(deps, hb.packages())
+	}
+	installed := slices.Clone(deps)
+	if m.Firewall != config.FirewallIgnore {
+		f := &resource.Firewall{Mode: m.Firewall}
+		if m.Firewall == config.FirewallOpen {
+			for _, r := range FirewallRules(hb.cfg, hb.h) {
+				f.Rules = append(f.Rules, r.String())
+			}
+		}
+		deps = append(deps, hb.add(hb.at, "cluster", resource.Spec{Firewall: f}, installed...))
+	}
 	if m.ManageHosts {
 		deps = append(deps, hb.add(hb.at, templates.HostsPath, resource.Spec{Block: &resource.Block{Path: templates.HostsPath, Content: hb.hostsText}}))
 	}
 	if m.Swap == "off" {
-		deps = append(deps, hb.add(hb.at, "off", resource.Spec{Swap: &resource.Swap{Off: true}}))
+		deps = append(deps, hb.add(hb.at, "off", resource.Spec{Swap: &resource.Swap{Off: true}}, installed...))
 	}
 	var loaded []addr.Address
 	if m.ManageModules {
@@ -31,7 +45,7 @@ func (hb *hostBuilder) machine() []addr.Address {
 			}
 		}
 		for _, w := range want {
-			loaded = append(loaded, hb.add(hb.at, w.Name, resource.Spec{Module: &resource.Module{Name: w.Name, Effects: w.Effects}}))
+			loaded = append(loaded, hb.add(hb.at, w.Name, resource.Spec{Module: &resource.Module{Name: w.Name, Effects: w.Effects}}, installed...))
 		}
 		deps = append(deps, hb.rendered(templates.ModulesPath)(templates.Modules(want)))
 	}

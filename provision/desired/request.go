@@ -6,6 +6,7 @@ import (
 
 	"hardway/provision/addr"
 	"hardway/provision/facts"
+	"hardway/provision/firewall"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 )
@@ -101,6 +102,18 @@ func (q *request) add(s resource.Spec) {
 		q.Sysctls = append(q.Sysctls, s.Sysctl.Key)
 	case resource.KindModule:
 		q.Modules = append(q.Modules, facts.ModuleRequest{Name: s.Module.Name, Effects: s.Module.Effects})
+	case resource.KindSwap:
+		q.file(facts.FileRequest{Path: resource.FSTab, Content: true})
+		q.Units = append(q.Units, resource.SwapUnits()...)
+	case resource.KindPackages:
+		q.Packages = append(q.Packages, packageNames(s.Packages)...)
+	case resource.KindFirewall:
+		q.Units = append(q.Units, firewall.Units()...)
+		for _, p := range firewall.Paths() {
+			q.file(facts.FileRequest{Path: p, Content: true})
+		}
+	case resource.KindSELinux:
+		q.Preflight = &facts.PreflightRequest{}
 	case resource.KindImage:
 		q.Images = &facts.ImagesRequest{Ctr: s.Image.Ctr, Socket: s.Image.Socket}
 	case resource.KindObject:
@@ -127,5 +140,7 @@ func (q *request) finish() facts.Request {
 	q.Units = slices.Compact(q.Units)
 	slices.Sort(q.Sysctls)
 	q.Sysctls = slices.Compact(q.Sysctls)
+	slices.Sort(q.Packages)
+	q.Packages = slices.Compact(q.Packages)
 	return q.Request
 }

@@ -137,3 +137,29 @@ func prefix(s string) (netip.Prefix, error) {
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
+
+// Parse reads the text form of a rule.
+func Parse(text string) (Rule, error) {
+	bad := fmt.Errorf("%q is not a rule", text)
+	w := strings.Fields(text)
+	switch {
+	case len(w) == 2 && w[0] == "trust":
+		if _, err := prefix(w[1]); err != nil {
+			return Rule{}, bad
+		}
+		return Rule{Source: w[1]}, nil
+	case len(w) == 4 && w[0] == "port" && (w[1] == "tcp" || w[1] == "udp"):
+		r, ok := ports(w[1], w[2], "-")
+		if !ok {
+			return Rule{}, bad
+		}
+		if w[3] != "any" {
+			if _, err := prefix(w[3]); err != nil {
+				return Rule{}, bad
+			}
+			r.Source = w[3]
+		}
+		return r, nil
+	}
+	return Rule{}, bad
+}

@@ -28,13 +28,3 @@ func compareModule(ch *Change, m *resource.Module, obs facts.Observation) {
 	}
 	ch.note(Create, "")
 }
-
-func compareSwap(ch *Change, obs facts.Observation) {
-	ch.After = Attrs{"swap": value("off")}
-	if len(obs.Swaps) == 0 {
-		ch.Before = ch.After
-		return
-	}
-	ch.Before = Attrs{"swap": value(strings.Join(obs.Swaps, ", "))}
-	ch.note(Update, "the kubelet does not start with swap on")
-}

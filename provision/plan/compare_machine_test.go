@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,34 @@ func TestCompareMachine(t *testing.T) {
 	sysctl := resource.Spec{Sysctl: &resource.Sysctl{Key: "net.ipv4.ping_group_range", Value: "0 100"}}
 	module := resource.Spec{Module: &resource.Module{Name: "overlay"}}
 	swap := resource.Spec{Swap: &resource.Swap{Off: true}}
+	fstab := func(text string, units map[string]facts.Unit) facts.Observation {
+		o := filesOf("/etc/fstab", facts.File{Type: facts.Regular, Content: []byte(text)})
+		o.Units = units
+		return o
+	}
+	packages := resource.Spec{Packages: &resource.Packages{Manager: "apt", Programs: map[string]string{"nft": "nftables", "ip": "iproute2"}, Names: []string{"nfs-common"}}}
+	has := func(programs, installed string) facts.Observation {
+		o := facts.Observation{Commands: map[string]string{}, Packages: map[string]bool{}}
+		for _, p := range strings.Fields(programs) {
+			o.Commands[p] = "/usr/sbin/" + p
+		}
+		for _, p := range strings.Fields(installed) {
+			o.Packages[p] = true
+		}
+		return o
+	}
+	open := resource.Spec{Firewall: &resource.Firewall{Mode: "open", Rules: []string{"port tcp 6443 any"}}}
+	off := resource.Spec{Firewall: &resource.Firewall{Mode: "disable"}}
+	ufw := func(tuple string) facts.Observation {
+		return facts.Observation{Units: map[string]facts.Unit{"ufw.service": {Active: "active"}}, Files: map[string]facts.File{
+			"/etc/ufw/ufw.conf":   {Type: facts.Regular, Content: []byte("ENABLED=yes\n")},
+			"/etc/ufw/user.rules": {Type: facts.Regular, Content: []byte("### tuple ### " + tuple + "\n")}}}
+	}
+	permissive := resource.Spec{SELinux: &resource.SELinux{Mode: "permissive"}}
+	enforcing := resource.Spec{SELinux: &resource.SELinux{Mode: "enforcing", Restore: []string{"/usr/local/bin"}}}
+	selinux := func(now, boot string) facts.Observation {
+		return facts.Observation{System: facts.System{Asked: true, SELinux: now, SELinuxBoot: boot}}
+	}
 	dir := func(mode uint32, owner string) facts.Observation {
 		return filesOf("/d", facts.File{Type: facts.Directory, Mode: mode, Owner: owner, Group: "root"})
 	}
@@ -66,6 +95,25 @@ func TestCompareMachine(t *testing.T) {
 		"module":                   {module, facts.Observation{Modules: map[string]bool{"overlay": true}}, verdict{NoOp, "", ""}},
 		"module has no effect":     {module, facts.Observation{Modules: map[string]bool{"overlay": false}}, verdict{Create, "", ""}},
 		"swap off":                 {swap, facts.Observation{}, verdict{NoOp, "", ""}},
+		"swap in fstab":            {swap, fstab("/dev/vda2 none swap sw 0 0\n", nil), verdict{Update, "it would be on after a reboot", ""}},
+		"swap commented out":       {swap, fstab("#hardway#/dev/vda2 none swap sw 0 0\n# a swap file\n/dev/vda1 /swap ext4 rw 0 0\n", nil), verdict{NoOp, "", ""}},
+		"swap by a service":        {swap, fstab("", map[string]facts.Unit{"zramswap.service": {Enabled: "enabled"}}), verdict{Update, "it would be on after a reboot", ""}},
+		"packages":                 {packages, has("nft ip", "nfs-common"), verdict{NoOp, "", ""}},
+		"package of a program":     {packages, has("ip", "nfs-common"), verdict{Update, "programs or packages are missing", ""}},
+		"program by another way":   {packages, has("nft ip", "nfs-common"), verdict{NoOp, "", ""}},
+		"package, no program":      {packages, has("ip", "nfs-common nftables"), verdict{NoOp, "", ""}},
+		"extra package":            {packages, has("nft ip", ""), verdict{Update, "programs or packages are missing", ""}},
+		"no firewall":              {open, facts.Observation{}, verdict{NoOp, "", ""}},
+		"firewall, open":           {open, ufw("allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in"), verdict{NoOp, "", ""}},
+		"firewall, closed":         {open, ufw("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in"), verdict{Update, "ufw keeps out what the cluster needs", ""}},
+		"firewall to turn off":     {off, ufw(""), verdict{Update, "ufw is active", ""}},
+		"firewall that is off":     {off, facts.Observation{}, verdict{NoOp, "", ""}},
+		"no SELinux":               {enforcing, selinux("", ""), verdict{NoOp, "", ""}},
+		"SELinux permissive":       {permissive, selinux("permissive", "permissive"), verdict{NoOp, "", ""}},
+		"SELinux enforcing":        {permissive, selinux("enforcing", "enforcing"), verdict{Update, "it is enforcing", ""}},
+		"SELinux at boot":          {permissive, selinux("permissive", "enforcing"), verdict{Update, "it would be enforcing after a reboot", ""}},
+		"SELinux to label":         {enforcing, selinux("enforcing", "enforcing"), verdict{Update, "what hardway writes is to be labelled", ""}},
+		"SELinux to enforce":       {enforcing, selinux("permissive", "enforcing"), verdict{Update, "it is permissive", ""}},
 		"swap on":                  {swap, facts.Observation{Swaps: []string{"/dev/sda2"}}, verdict{Update, "the kubelet does not start with swap on", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {

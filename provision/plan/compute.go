@@ -229,6 +229,12 @@ func (c *comparison) compare(ch *Change, obs facts.Observation, record state.Rec
 		compareModule(ch, s.Module, obs)
 	case resource.KindSwap:
 		compareSwap(ch, obs)
+	case resource.KindPackages:
+		comparePackages(ch, s.Packages, obs)
+	case resource.KindFirewall:
+		compareFirewall(ch, s.Firewall, obs, record, owned)
+	case resource.KindSELinux:
+		compareSELinux(ch, s.SELinux, obs, record, owned)
 	case resource.KindUnit:
 		compareUnit(ch, s.Unit, obs, record, owned)
 	case resource.KindObject:

@@ -105,6 +105,14 @@ func before(s resource.Spec, obs facts.Observation) Attrs {
 		return Attrs{"module": value(s.Module.Name)}
 	case s.Image != nil:
 		return Attrs{"ref": value(s.Image.Ref)}
+	case s.Packages != nil && !s.Packages.Remove:
+		return Attrs{"packages": value("stay installed: host.remove_packages is false")}
+	case s.Packages != nil:
+		return Attrs{"packages": value("those that hardway installed")}
+	case s.Firewall != nil:
+		return Attrs{"mode": value(s.Firewall.Mode)}
+	case s.SELinux != nil:
+		return Attrs{"selinux": value(s.SELinux.Mode)}
 	}
 	return nil
 }
@@ -122,7 +130,7 @@ func priorOf(s resource.Spec, obs facts.Observation) *state.Prior {
 	case s.Module != nil:
 		p.Exists = obs.Modules[s.Module.Name]
 	case s.Swap != nil:
-		p.Exists, p.Swaps = len(obs.Swaps) > 0, obs.Swaps
+		p.Exists, p.Swaps = len(obs.Swaps) > 0 || len(swapAtBoot(obs)) > 0, obs.Swaps
 	case s.Image != nil:
 		_, p.Exists = obs.Images[s.Image.Ref]
 	case s.Unit != nil:

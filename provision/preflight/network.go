@@ -97,39 +97,10 @@ func (c *check) ports() {
 	}
 }
 
-// Rules are what a firewall on a host has to let in.
-func Rules(cfg *config.Cluster, h config.Host) []firewall.Rule {
-	f := firewall.Cluster{Master: h.IsMaster(), APIPort: cfg.API.Port, NodePorts: [2]int{30000, 32767}}
-	for _, other := range cfg.Hosts {
-		if other.IsMaster() {
-			f.Masters = append(f.Masters, other.Address)
-		}
-		f.Hosts = append(f.Hosts, other.Address)
-	}
-	if cfg.PodCIDR.IsValid() {
-		f.Trusted = append(f.Trusted, cfg.PodCIDR)
-	}
-	for _, m := range cfg.Masters() {
-		first, last, ok := strings.Cut(m.APIServer.Flags["service-node-port-range"], "-")
-		a, err := strconv.Atoi(first)
-		if b, err2 := strconv.Atoi(last); ok && err == nil && err2 == nil {
-			f.NodePorts = [2]int{a, b}
-		}
-	}
-	return firewall.Needed(f)
-}
-
-// FirewallState tells what a host's firewall lets in.
-func FirewallState(o facts.Observation) firewall.State {
-	return firewall.Read(
-		func(unit string) bool { return o.Units[unit].Active == "active" },
-		func(path string) ([]byte, bool) { f := o.Files[path]; return f.Content, f.Type == facts.Regular })
-}
-
 // firewall judges whether what other hosts connect to is let in.
 func (c *check) firewall() {
 	at := c.m.RangeOf("firewall")
-	s := FirewallState(c.o)
+	s := state(c.o)
 	if s.Tool == firewall.None || c.m.Firewall != config.FirewallIgnore {
 		if s.Unread != "" && c.m.Firewall == config.FirewallOpen {
 			c.fail("firewall", at, fmt.Sprintf("%s is active, and %s, which hardway does not manage", s.Tool, s.Unread), `open the ports by hand and set host { firewall = "ignore" }`)
@@ -141,7 +112,7 @@ func (c *check) firewall() {
 		c.warn("firewall", at, fmt.Sprintf("%s is active, and what it lets in could not be told: %s", s.Tool, s.Unread), do)
 		return
 	}
-	missing := firewall.Missing(Rules(c.in.Config, c.h), s.Open)
+	missing := firewall.Missing(c.in.Rules(c.h), s.Open)
 	if len(missing) == 0 {
 		return
 	}
@@ -202,3 +173,10 @@ const (
 	resolvConf   = "/etc/resolv.conf"
 	resolvedConf = "/run/systemd/resolve/resolv.conf"
 )
+
+// state tells what a host's firewall lets in.
+func state(o facts.Observation) firewall.State {
+	return firewall.Read(
+		func(unit string) bool { return o.Units[unit].Active == "active" },
+		func(path string) ([]byte, bool) { f := o.Files[path]; return f.Content, f.Type == facts.Regular })
+}

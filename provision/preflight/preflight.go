@@ -16,6 +16,8 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/config"
 	"hardway/provision/facts"
+	"hardway/provision/firewall"
+	"hardway/provision/packages"
 )
 
 // Severity is what a finding means for a plan.
@@ -47,6 +49,10 @@ type Input struct {
 	// cluster already, only what can never be borne is: a clock that is wrong, and
 	// what they share with a host that is to join.
 	Judge map[addr.Host]bool
+	// Needs are the programs that a host has to have; Rules, what its firewall has to
+	// let in.
+	Needs []packages.Need
+	Rules func(config.Host) []firewall.Rule
 	// Own reports whether a systemd unit on a host is hardway's.
 	Own func(h addr.Host, unit string) bool
 }

@@ -16,7 +16,10 @@ import (
 
 	"hardway/provision/addr"
 	"hardway/provision/config"
+	"hardway/provision/desired"
 	"hardway/provision/facts"
+	"hardway/provision/firewall"
+	"hardway/provision/packages"
 	"hardway/provision/preflight"
 )
 
@@ -80,17 +83,19 @@ func fit(cfg *config.Cluster) map[addr.Host]facts.Observation {
 	return out
 }
 
-func everybody(cfg *config.Cluster) map[addr.Host]bool {
-	out := map[addr.Host]bool{}
+// input is what the façade makes of a configuration.
+func input(cfg *config.Cluster, observed map[addr.Host]facts.Observation) preflight.Input {
+	judge := map[addr.Host]bool{}
 	for _, h := range cfg.Hosts {
-		out[h.Addr] = true
+		judge[h.Addr] = true
 	}
-	return out
+	return preflight.Input{Config: cfg, Observed: observed, Judge: judge, Needs: packages.Needed(desired.PackageSettings(cfg)),
+		Rules: func(h config.Host) []firewall.Rule { return desired.FirewallRules(cfg, h) }}
 }
 
 func TestFit(t *testing.T) {
 	cfg := load(t, "")
-	if got := preflight.Run(preflight.Input{Config: cfg, Observed: fit(cfg), Judge: everybody(cfg)}); len(got) > 0 {
+	if got := preflight.Run(input(cfg, fit(cfg))); len(got) > 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -213,9 +218,10 @@ func TestFindings(t *testing.T) {
 			o := observed[at]
 			c.make(&o)
 			observed[at] = o
+			in := input(cfg, observed)
+			in.Own = func(h addr.Host, unit string) bool { return unit == "kubelet.service" }
 			var got []string
-			for _, f := range preflight.Run(preflight.Input{Config: cfg, Observed: observed, Judge: everybody(cfg),
-				Own: func(h addr.Host, unit string) bool { return unit == "kubelet.service" }}) {
+			for _, f := range preflight.Run(in) {
 				if seen[f.Check] = true; f.Host != cmp.Or(c.of, at) {
 					continue // the same is said of the other host
 				}
@@ -255,7 +261,7 @@ func TestAllAtOnce(t *testing.T) {
 		delete(o.Commands, "iptables")
 		observed[h] = o
 	}
-	err := &preflight.FailedError{Findings: preflight.Run(preflight.Input{Config: cfg, Observed: observed, Judge: everybody(cfg)})}
+	err := &preflight.FailedError{Findings: preflight.Run(input(cfg, observed))}
 	text := err.Error() + "\n"
 	for _, h := range cfg.Hosts {
 		text = strings.ReplaceAll(text, filepath.Dir(h.Range.Filename)+"/", "")

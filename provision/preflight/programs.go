@@ -7,14 +7,6 @@ import (
 	"hardway/provision/packages"
 )
 
-// Settings are what decides which programs a host of the cluster needs.
-func Settings(cfg *config.Cluster) packages.Settings {
-	return packages.Settings{
-		Minor: minor(cfg.Version), ProxyMode: cfg.KubeProxy.Mode, Bridge: cfg.Network.Name == "bridge" && len(cfg.Hosts) > 1,
-		SwapOff: cfg.Machine.Swap == "off", Modules: cfg.Machine.ManageModules, SELinux: cfg.Machine.SELinux,
-	}
-}
-
 // programs judges what is missing, and whether it could be installed.
 func (c *check) programs() {
 	manager := packages.ManagerOf(c.o.OS.ID, c.o.OS.Like)
@@ -24,7 +16,7 @@ func (c *check) programs() {
 			`install the packages by hand and set host.packages = "check"`)
 		install = false
 	}
-	for _, need := range packages.Needed(Settings(c.in.Config)) {
+	for _, need := range c.in.Needs {
 		if c.o.Commands[need.Program] != "" {
 			continue
 		}

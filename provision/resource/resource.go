@@ -31,6 +31,9 @@ const (
 	KindSysctl      Kind = "sysctl"
 	KindModule      Kind = "module"
 	KindSwap        Kind = "swap"
+	KindPackages    Kind = "packages" // of the distribution, on a host
+	KindFirewall    Kind = "firewall"
+	KindSELinux     Kind = "selinux"
 	KindUnit        Kind = "unit"
 	KindObject      Kind = "object" // a Kubernetes object; cluster scope
 	KindNode        Kind = "node"   // labels and taints of a Node; cluster scope
@@ -57,6 +60,9 @@ type Spec struct {
 	Sysctl      *Sysctl      `json:"sysctl,omitempty"`
 	Module      *Module      `json:"module,omitempty"`
 	Swap        *Swap        `json:"swap,omitempty"`
+	Packages    *Packages    `json:"packages,omitempty"`
+	Firewall    *Firewall    `json:"firewall,omitempty"`
+	SELinux     *SELinux     `json:"selinux,omitempty"`
 	Unit        *Unit        `json:"unit,omitempty"`
 	Object      *Object      `json:"object,omitempty"`
 	Node        *Node        `json:"node,omitempty"`
@@ -87,6 +93,12 @@ func (s Spec) Kind() Kind {
 		return KindModule
 	case s.Swap != nil:
 		return KindSwap
+	case s.Packages != nil:
+		return KindPackages
+	case s.Firewall != nil:
+		return KindFirewall
+	case s.SELinux != nil:
+		return KindSELinux
 	case s.Unit != nil:
 		return KindUnit
 	case s.Object != nil:

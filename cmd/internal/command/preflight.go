@@ -28,7 +28,7 @@ in the host block: host { preflight = { memory = "warn", ports = "ignore" } }.
 
 Exits with 1 when there is an error or a host could not be read.`,
 		Example: `  hardway preflight
-  hardway preflight --json | jq -r '.findings[] | select(.severity == "error") | .host + ": " + .found'`,
+  hardway preflight --json | jq -r '.findings[] | .host + ": " + .found'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			s, err := f.open(a)

@@ -32,7 +32,14 @@ type Machine struct {
 	modules map[string]bool
 	swaps   []string
 	swapped []string // turned off by swap-off
-	holders map[int]facts.Holder
+	// unswapped are services that swap-off disabled; installed, packages that script
+	// packages installed; the rest, what firewall and selinux found.
+	unswapped  []string
+	installed  []string
+	ufwOff     bool
+	ufwBefore  *string
+	selinuxWas *facts.System
+	holders    map[int]facts.Holder
 	// packages are those that are installed; spaces, file systems by directory.
 	packages map[string]bool
 	spaces   map[string]facts.Space

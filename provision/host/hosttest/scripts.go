@@ -55,6 +55,9 @@ func (m *Machine) builtins() {
 		"module":          locked(func(a []string, _ []byte) (string, error) { return m.module(a[0]) }),
 		"swap-off":        locked(func([]string, []byte) (string, error) { return m.swapOff() }),
 		"swap-on":         locked(func([]string, []byte) (string, error) { return m.swapOn() }),
+		"packages":        each(func(a []string, _ []byte) (string, error) { return m.managePackages(a) }),
+		"firewall":        locked(func(a []string, in []byte) (string, error) { return m.firewall(a[0], string(in)) }),
+		"selinux":         locked(func(a []string, in []byte) (string, error) { return m.selinux(a[0]) }),
 		"image-import":    locked(func(a []string, _ []byte) (string, error) { return m.importImage(a) }),
 		"image-remove": locked(func(a []string, _ []byte) (string, error) {
 			delete(m.images, a[2])
@@ -239,33 +242,6 @@ func (m *Machine) module(name string) (string, error) {
 	}
 	m.modules[name] = true
 	return "loaded\n", nil
-}
-
-func (m *Machine) swapOff() (string, error) {
-	done := "unchanged\n"
-	if len(m.swaps) > 0 {
-		m.swapped, m.swaps, done = m.swaps, nil, "written\n"
-	}
-	if f, ok := m.files["/etc/fstab"]; ok {
-		lines := strings.SplitAfter(f.Content, "\n")
-		for i, line := range lines {
-			if w := strings.Fields(line); len(w) > 2 && w[2] == "swap" && !strings.HasPrefix(w[0], "#") {
-				lines[i], done = "#hardway#"+line, "written\n"
-			}
-		}
-		f.Content = strings.Join(lines, "")
-	}
-	return done, nil
-}
-
-func (m *Machine) swapOn() (string, error) {
-	f, ok := m.files["/etc/fstab"]
-	if !ok || !strings.Contains("\n"+f.Content, "\n#hardway#") {
-		return "unchanged\n", nil
-	}
-	f.Content = strings.ReplaceAll("\n"+f.Content, "\n#hardway#", "\n")[1:]
-	m.swaps, m.swapped = append(m.swaps, m.swapped...), nil
-	return "written\n", nil
 }
 
 // importImage takes any archive for one that holds the reference.
