@@ -56,6 +56,7 @@ func (s *Session) Init(ctx context.Context, o InitOptions) (InitResult, error) {
 	}
 	obtained, err := binaries.Obtain(ctx, binaries.Options{
 		Wanted: wanted, Images: images(s.cfg), Source: s.cfg.Binaries.Source, Sources: sources(s.cfg),
+		Mirrors: s.cfg.Binaries.Mirrors, Archive: s.cfg.Binaries.Archive, Proxy: s.cfg.Binaries.Proxy,
 		Cache: binaries.NewCache(s.cfg.Binaries.Cache), Lock: pinned, Upgrade: o.Upgrade, Progress: o.Progress, Now: s.opts.Now,
 	})
 	if err != nil {

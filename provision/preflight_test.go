@@ -21,9 +21,8 @@ import (
 // spoil makes every machine unfit in several ways.
 func spoil(w *world) {
 	for _, m := range w.machines {
-		m.System(func(o *facts.Observation) { o.Machine, o.CPUs, o.Commands["iptables"] = "same", 1, "" })
+		m.System(func(o *facts.Observation) { o.Machine, o.CPUs, o.Commands["nft"], o.Skew = "same", 1, "", -time.Hour })
 		m.SetHolder(10250, facts.Holder{Program: "kubelet", PID: 4711, Unit: "kubelet.service"})
-		m.SetClock(func() time.Time { return epoch.Add(-time.Hour) })
 	}
 }
 
@@ -56,8 +55,7 @@ func TestUnfitHosts(t *testing.T) {
 	// One host can be mended and gone on with.
 	target := []addr.Address{{Host: n1}}
 	n := w.machines[n1]
-	n.System(func(o *facts.Observation) { o.Machine, o.Commands["iptables"] = "its own", "/usr/sbin/iptables" })
-	n.SetClock(w.now)
+	n.System(func(o *facts.Observation) { o.Machine, o.Commands["nft"], o.Skew = "its own", "/usr/sbin/nft", 0 })
 	n.SetListener(10250, "")
 	if _, err := s.Plan(t.Context(), provision.PlanOptions{Targets: target}); err != nil {
 		t.Errorf("with a target that is fit: %v", err)
@@ -69,7 +67,7 @@ func TestUnfitHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Warnings) == 0 || !strings.Contains(p.Warnings[0].Summary, "iptables is not there") {
+	if len(p.Warnings) == 0 || !strings.Contains(p.Warnings[0].Summary, "nft is not there") {
 		t.Errorf("warnings %v", p.Warnings)
 	}
 	if d := cmp.Diff(before, w.machines[m1].Snapshot()); d != "" {
@@ -84,7 +82,7 @@ func TestFitMembers(t *testing.T) {
 	w.mustConverge(provision.PlanOptions{})
 	spoil(w)
 	for _, m := range w.machines {
-		m.SetClock(w.now)
+		m.System(func(o *facts.Observation) { o.Skew = 0 })
 	}
 	s := w.open()
 	defer w.close(s)
@@ -99,11 +97,11 @@ func TestFitMembers(t *testing.T) {
 	for _, f := range found.Findings {
 		checks = append(checks, f.Check)
 	}
-	if want := []string{"cpus", "programs"}; !slices.Equal(checks, want) { // its kubelet is ours
+	if want := []string{"cpus", "machine-id", "programs", "machine-id", "programs"}; !slices.Equal(checks, want) { // its kubelet is ours
 		t.Errorf("found %v, want %v", checks, want)
 	}
 	for _, m := range w.machines {
-		m.SetClock(func() time.Time { return epoch.Add(time.Hour) })
+		m.System(func(o *facts.Observation) { o.Skew = time.Hour })
 	}
 	if _, err := s.Plan(t.Context(), provision.PlanOptions{}); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("with a clock that is wrong: %v", err)
@@ -124,7 +122,7 @@ func TestPreparation(t *testing.T) {
 `)
 	for _, m := range w.machines {
 		m.System(func(o *facts.Observation) {
-			o.Commands["iptables"] = ""
+			o.Commands["nft"] = ""
 			o.System.SELinux, o.System.SELinuxBoot = "enforcing", "enforcing"
 		})
 		m.SetPackage("socat", true)
@@ -149,7 +147,7 @@ func TestPreparation(t *testing.T) {
 			shown[c.Addr.Kind] = c
 		}
 	}
-	if got := shown["packages"].After["install"].Text; got != "iptables, nfs-common" {
+	if got := shown["packages"].After["install"].Text; got != "nfs-common, nftables, selinux-utils" {
 		t.Errorf("the plan installs %q", got)
 	}
 	if got := shown["firewall"].After["open"].Text; !strings.Contains(got, "port tcp 6443 any\n") {
@@ -161,10 +159,10 @@ func TestPreparation(t *testing.T) {
 	w.close(s)
 	w.mustConverge(provision.PlanOptions{})
 	for h, m := range w.machines {
-		o := observe(t, m, facts.Request{Packages: []string{"iptables", "nfs-common"}, Preflight: &facts.PreflightRequest{}, Units: []string{"zramswap.service"},
+		o := observe(t, m, facts.Request{Packages: []string{"nftables", "nfs-common"}, Preflight: &facts.PreflightRequest{}, Units: []string{"zramswap.service"},
 			Files: []facts.FileRequest{{Path: "/etc/ufw/user.rules", Content: true}}})
-		if !o.Packages["iptables"] || !o.Packages["nfs-common"] || o.System.SELinux != "permissive" || o.Units["zramswap.service"].Enabled != "disabled" ||
-			!strings.Contains(string(o.Files["/etc/ufw/user.rules"].Content), "allow tcp 6443") {
+		if !o.Packages["nftables"] || !o.Packages["nfs-common"] || o.System.SELinux != "permissive" || o.Units["zramswap.service"].Enabled != "disabled" ||
+			!strings.Contains(string(o.Files["/etc/ufw/user.rules"].Content), "allow tcp 10250") {
 			t.Errorf("%s: %+v", h, o)
 		}
 	}
@@ -176,15 +174,18 @@ func TestPreparation(t *testing.T) {
 	w.mustConverge(provision.PlanOptions{Destroy: true, DestroyData: true})
 	for h, m := range w.machines {
 		was, is := before[h], m.Snapshot()
-		delete(was.Files, "/var/lib/hardway") // made by the lock that started the units
+		for _, dir := range []string{"/var/lib/hardway", "/run/hardway"} { // of the lock, which is not put back
+			delete(was.Files, dir)
+			delete(is.Files, dir)
+		}
 		if d := cmp.Diff(was.Files, is.Files); d != "" {
 			t.Errorf("%s is not as it was:\n%s", h, d)
 		}
 		if d := cmp.Diff(was.Units, is.Units); d != "" {
 			t.Errorf("%s is not as it was:\n%s", h, d)
 		}
-		o := observe(t, m, facts.Request{Packages: []string{"iptables", "socat"}, Preflight: &facts.PreflightRequest{}})
-		if o.Packages["iptables"] || !o.Packages["socat"] || o.System.SELinux != "enforcing" {
+		o := observe(t, m, facts.Request{Packages: []string{"nftables", "socat"}, Preflight: &facts.PreflightRequest{}})
+		if o.Packages["nftables"] || !o.Packages["socat"] || o.System.SELinux != "enforcing" {
 			t.Errorf("%s: %+v", h, o)
 		}
 	}

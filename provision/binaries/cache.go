@@ -158,6 +158,23 @@ func (e *entry) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// restart forgets what was written.
+func (e *entry) restart() error {
+	if e.size == 0 {
+		return nil
+	}
+	if _, err := e.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("writing to the cache: %w", err)
+	}
+	if err := e.file.Truncate(0); err != nil {
+		return fmt.Errorf("writing to the cache: %w", err)
+	}
+	e.sha256.Reset()
+	e.sha512.Reset()
+	e.size, e.head = 0, nil
+	return nil
+}
+
 // digest returns the hex digest so far, by an algorithm's name.
 func (e *entry) digest(algorithm string) string {
 	if algorithm == "sha512" {

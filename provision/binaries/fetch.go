@@ -8,50 +8,103 @@ import (
 	"io"
 	"io/fs"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 )
 
-// fetch brings a file into the cache's care without making it visible. A
-// transfer that breaks off is begun again twice.
+// fetch brings a file into the cache's care without making it visible. A transfer
+// that breaks off is gone on with where it broke off, if the server can, and else
+// begun again: until three tries in a row brought nothing new.
 func (o *obtainer) fetch(ctx context.Context, from place, rel, name string, limit int64) (*entry, error) {
-	e, err := backoff.Retry(ctx, func() (*entry, error) {
-		e, err := o.transfer(ctx, from, rel, name, limit)
-		if err != nil && !errors.As(err, new(*brokenError)) {
-			return nil, backoff.Permanent(err)
-		}
-		return e, err
-	}, backoff.WithMaxTries(3), backoff.WithBackOff(backoff.NewConstantBackOff(cmp.Or(o.retryWait, time.Second))))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: %s does not exist: does the source have this version and architecture? (%w)", name, from.name(rel), err)
-	case err != nil:
-		return nil, fmt.Errorf("%s from %s: %w", name, from.name(rel), err)
-	}
-	return e, nil
-}
-
-func (o *obtainer) transfer(ctx context.Context, from place, rel, name string, limit int64) (*entry, error) {
-	r, size, err := from.open(ctx, rel)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	if size > limit {
-		return nil, fmt.Errorf("it is %d MiB, and more than %d are refused", size>>20, limit>>20)
-	}
 	e, err := o.Cache.newEntry()
 	if err != nil {
 		return nil, err
 	}
-	p := Progress{Name: name, Source: from.name(rel), Total: size}
-	if err := copyAll(ctx, e, r, limit, func(n int64) { p.Done = n; o.Progress(p) }); err != nil {
-		e.close()
-		return nil, err
+	t := &transfer{obtainer: o, from: from, rel: rel, name: name, limit: limit, entry: e}
+	for fruitless := 0; ; {
+		before := t.had.done
+		if err = t.run(ctx); err == nil {
+			return e, nil
+		}
+		if !errors.As(err, new(*brokenError)) {
+			break
+		}
+		if t.had.done > before && t.had.resumable() {
+			fruitless = 0
+		}
+		if fruitless++; fruitless == tries {
+			break
+		}
+		if werr := wait(ctx, cmp.Or(o.retryWait, time.Second)); werr != nil {
+			err = werr
+			break
+		}
 	}
-	p.Done, p.Total, p.Finished = e.size, e.size, true
-	o.Progress(p)
-	return e, nil
+	e.close()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %s does not exist: does the source have this version and architecture? (%w)", name, from.name(rel), err)
+	}
+	return nil, fmt.Errorf("%s from %s: %w", name, from.name(rel), err)
+}
+
+// tries is how often a transfer may bring nothing new.
+const tries = 3
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// transfer is one file on its way, over as many requests as it takes.
+type transfer struct {
+	*obtainer
+	from  place
+	rel   string
+	name  string
+	limit int64
+	entry *entry
+	had   mark
+}
+
+func (t *transfer) run(ctx context.Context) error {
+	r, size, start, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if size > t.limit {
+		return fmt.Errorf("it is %d MiB, and more than %d are refused", size>>20, t.limit>>20)
+	}
+	if start == 0 {
+		if err := t.entry.restart(); err != nil {
+			return err
+		}
+	}
+	p := Progress{Name: t.name, Source: t.from.name(t.rel), Total: size}
+	t.had = mark{done: start}
+	if b, ok := r.(*body); ok {
+		t.had.validator = b.validator
+	}
+	err = copyAll(ctx, t.entry, r, t.limit-start, func(n int64) { p.Done = start + n; t.Progress(p) })
+	t.had.done = t.entry.size
+	if err != nil {
+		return err
+	}
+	p.Done, p.Total, p.Finished = t.entry.size, t.entry.size, true
+	t.Progress(p)
+	return nil
+}
+
+func (t *transfer) open(ctx context.Context) (r io.ReadCloser, size, start int64, err error) {
+	if again, ok := t.from.(resumer); ok {
+		return again.from(ctx, t.rel, t.had)
+	}
+	r, size, err = t.from.open(ctx, t.rel)
+	return r, size, 0, err
 }
 
 // copyAll copies up to limit bytes in steps of 1 MiB and reports after each.

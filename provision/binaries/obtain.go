@@ -3,6 +3,7 @@ package binaries
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -26,8 +27,15 @@ type Options struct {
 	Source string
 	// Sources override Source for single groups.
 	Sources map[Group]string
-	Cache   *Cache
-	Lock    Lock // what is pinned now; empty at the first init
+	// Mirrors are asked in order for what could not be had before them. Each has
+	// everything, in the layout of Source.
+	Mirrors []string
+	// Archive takes Kubernetes' programs out of its release archives.
+	Archive bool
+	// Proxy is the http proxy of all downloads; empty leaves that to the environment.
+	Proxy string
+	Cache *Cache
+	Lock  Lock // what is pinned now; empty at the first init
 	// Upgrade accepts other bytes under a pinned version, and pins them.
 	Upgrade bool
 	// Progress, when set, is told about each transfer, from several goroutines.
@@ -83,26 +91,68 @@ func Obtain(ctx context.Context, opts Options) (Result, error) {
 		opts.Progress = func(Progress) {}
 	}
 	o := &obtainer{Options: opts, lock: Lock{Binaries: map[Key]Pin{}, Images: map[string]ImagePin{}}}
-	downloads, err := resolve(opts.Wanted, opts.Source, opts.Sources, newWeb(cmp.Or(opts.retryWait, 500*time.Millisecond)))
-	if err != nil {
-		return Result{}, err
-	}
 	opts.Cache.sweep(opts.Now())
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for _, d := range downloads {
-		group.Go(func() error { return o.download(ctx, d) })
-	}
-	for _, i := range opts.Images {
-		group.Go(func() error { return o.image(ctx, i) })
-	}
-	if err := group.Wait(); err != nil {
-		return Result{}, err
+	client := newWeb(cmp.Or(opts.retryWait, 500*time.Millisecond), opts.Proxy)
+	var failed error
+	for i, source := range append([]string{opts.Source}, opts.Mirrors...) {
+		overrides, images := opts.Sources, opts.Images
+		if i > 0 { // a mirror has everything but images, which are files of the user's
+			overrides, images = nil, nil
+		}
+		downloads, err := resolve(o.Wanted, source, overrides, opts.Archive, client)
+		if err != nil {
+			return Result{}, err
+		}
+		missing, err := o.pass(ctx, downloads, images, i < len(opts.Mirrors))
+		if err != nil {
+			return Result{}, errors.Join(failed, err)
+		}
+		failed = errors.Join(failed, missing.err)
+		if o.Wanted = missing.artifacts; len(o.Wanted) == 0 {
+			break
+		}
 	}
 	slices.SortFunc(o.items, func(a, b Item) int {
 		return cmp.Or(cmp.Compare(min(len(b.Arch), 1), min(len(a.Arch), 1)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
 	})
 	return Result{Lock: o.lock, Items: o.items}, nil
+}
+
+// missing is what a source did not have, and why.
+type missing struct {
+	artifacts []Artifact
+	err       error
+}
+
+// pass obtains downloads and images from one source. With another source to come,
+// what could not be had is returned; bytes that are wrong end it in any case, for
+// somebody should look at them.
+func (o *obtainer) pass(ctx context.Context, downloads []*download, images []Image, more bool) (missing, error) {
+	var mu sync.Mutex
+	var out missing
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, d := range downloads {
+		group.Go(func() error {
+			err := o.download(ctx, d)
+			if err == nil || !more || ctx.Err() != nil || errors.As(err, new(*MismatchError)) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, p := range d.parts {
+				out.artifacts = append(out.artifacts, p.artifact)
+			}
+			out.err = errors.Join(out.err, err)
+			return nil
+		})
+	}
+	for _, i := range images {
+		group.Go(func() error { return o.image(ctx, i) })
+	}
+	err := group.Wait()
+	slices.SortFunc(out.artifacts, compareArtifacts)
+	return out, err
 }
 
 type obtainer struct {

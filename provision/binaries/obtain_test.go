@@ -334,7 +334,7 @@ func TestFromReleaseArchives(t *testing.T) {
 }
 
 func TestDefaultSourceUsesUpstreamReleases(t *testing.T) {
-	downloads, err := resolve(wanted(t), DefaultSource, map[Group]string{Runc: "https://mirror.example.com"}, newWeb(time.Millisecond))
+	downloads, err := resolve(wanted(t), DefaultSource, map[Group]string{Runc: "https://mirror.example.com"}, false, newWeb(time.Millisecond, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -307,7 +307,7 @@ func TestPlainHTTPNeedsAPin(t *testing.T) {
 		o.Wanted = []Artifact{one}
 		refused(t, o, "not pinned in hardway.lock.hcl yet", "plain http")
 	}
-	p, err := newPlace("http://u:secret@mirror.example.com/base/", newWeb(time.Millisecond))
+	p, err := newPlace("http://u:secret@mirror.example.com/base/", newWeb(time.Millisecond, ""))
 	if err != nil || p.checkedOnly() == "" || p.name("a/b") != "http://mirror.example.com/base/a/b" {
 		t.Errorf("%v, %v", p, err)
 	}
@@ -323,7 +323,7 @@ func TestRedirectionToPlainHTTPIsRefused(t *testing.T) {
 	defer plain.Close()
 	secure := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusFound))
 	defer secure.Close()
-	w := newWeb(time.Millisecond)
+	w := newWeb(time.Millisecond, "")
 	w.client.HTTPClient.Transport = secure.Client().Transport
 	p, err := newPlace(secure.URL, w)
 	if err != nil {
@@ -343,7 +343,7 @@ func TestTransferThatStandsStill(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(release)
-	w := newWeb(time.Millisecond)
+	w := newWeb(time.Millisecond, "")
 	w.stall = 50 * time.Millisecond
 	p, err := newPlace(server.URL, w)
 	if err != nil {

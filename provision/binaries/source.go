@@ -110,7 +110,10 @@ type part struct {
 // <base>/<group>/v<version>/bin/linux/<arch>/<file> for the others, with a
 // .sha512 or .sha256 beside each. A base that ends in /releases/download has a
 // project's release archives.
-func resolve(wanted []Artifact, source string, overrides map[Group]string, web *web) ([]*download, error) {
+//
+// With archive, Kubernetes' programs come out of the archives that the project
+// publishes, <base>/v<version>/kubernetes-server-linux-<arch>.tar.gz.
+func resolve(wanted []Artifact, source string, overrides map[Group]string, archive bool, web *web) ([]*download, error) {
 	places := map[string]place{}
 	var out []*download
 	index := map[string]*download{}
@@ -130,6 +133,9 @@ func resolve(wanted []Artifact, source string, overrides map[Group]string, web *
 			places[base] = p
 		}
 		d := locate(a, strings.TrimSuffix(base, "/"))
+		if archive && a.Group == Kubernetes {
+			d = locateServer(a)
+		}
 		d.place = p
 		key := p.name(d.rel)
 		if same, ok := index[key]; ok {
@@ -159,6 +165,17 @@ func locate(a Artifact, base string) *download {
 	}
 	rel := path.Join(dir, "bin", "linux", a.Arch, a.Component)
 	return &download{rel: rel, sums: []string{rel + ".sha512", rel + ".sha256"}, parts: []part{{artifact: a}}}
+}
+
+// locateServer finds a program of Kubernetes in the archive of its release.
+func locateServer(a Artifact) *download {
+	dir := "v" + a.Version
+	file := "kubernetes-server-linux-" + a.Arch + ".tar.gz"
+	rel := path.Join(dir, file)
+	return &download{
+		rel: rel, sums: []string{rel + ".sha512", rel + ".sha256", path.Join(dir, "SHA512SUMS"), path.Join(dir, "SHA256SUMS")},
+		parts: []part{{artifact: a, member: "kubernetes/server/bin/" + a.Component}},
+	}
 }
 
 // readSum reads the published sum of a download.

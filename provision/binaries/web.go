@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+	"golang.org/x/net/http/httpproxy"
 )
 
 // web downloads over http and https.
@@ -22,9 +23,16 @@ type web struct {
 }
 
 // newWeb returns a client that tries a request five times, waiting from wait on
-// twice as long each time. Proxies are taken from the environment.
-func newWeb(wait time.Duration) *web {
+// twice as long each time. With a proxy it goes through that, but for the hosts
+// of NO_PROXY; else proxies are taken from the environment.
+func newWeb(wait time.Duration, proxy string) *web {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	if proxy != "" {
+		config := httpproxy.FromEnvironment()
+		config.HTTPProxy, config.HTTPSProxy = proxy, proxy
+		choose := config.ProxyFunc() // loopback is never asked through a proxy
+		t.Proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+	}
 	t.DialContext = (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	t.TLSHandshakeTimeout = 15 * time.Second
 	t.ResponseHeaderTimeout = 30 * time.Second
@@ -73,29 +81,56 @@ func (s site) checkedOnly() string {
 }
 
 func (s site) open(ctx context.Context, rel string) (io.ReadCloser, int64, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	b, size, _, err := s.from(ctx, rel, mark{})
+	return b, size, err
+}
+
+// from asks for a file, or for the rest of one of which a part is there already.
+// It returns at which byte the answer begins: at 0, where the server has another
+// file by now or gives no parts. The size is that of the whole file.
+func (s site) from(ctx context.Context, rel string, had mark) (_ io.ReadCloser, size, start int64, _ error) {
+	outer := ctx
+	ctx, cancel := context.WithCancelCause(outer)
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, s.url(rel).String(), nil)
 	if err != nil {
 		cancel(nil)
-		return nil, 0, err
+		return nil, 0, 0, err
+	}
+	if had.resumable() {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", had.done))
+		req.Header.Set("If-Range", had.validator)
 	}
 	resp, err := s.web.client.Do(req)
 	if err != nil {
 		cancel(nil)
-		return nil, 0, withoutURL(err)
+		return nil, 0, 0, withoutURL(err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	size = resp.ContentLength
+	switch {
+	case had.resumable() && resp.StatusCode == http.StatusPartialContent:
+		if size, err = contentRange(resp.Header.Get("Content-Range"), had.done); err != nil {
+			resp.Body.Close()
+			cancel(nil)
+			return nil, 0, 0, err
+		}
+		start = had.done
+	case had.resumable() && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		// Nothing is behind what is there, so it is not a part of this file.
+		resp.Body.Close()
+		cancel(nil)
+		return s.from(outer, rel, mark{})
+	case resp.StatusCode != http.StatusOK:
 		resp.Body.Close()
 		cancel(nil)
 		err := fmt.Errorf("the server answered %s", resp.Status)
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 			err = fmt.Errorf("%w: %w", err, fs.ErrNotExist)
 		}
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	b := &body{ReadCloser: resp.Body, stall: s.web.stall, cancel: cancel, ctx: ctx}
+	b := &body{ReadCloser: resp.Body, stall: s.web.stall, cancel: cancel, ctx: ctx, validator: validator(resp.Header)}
 	b.timer = time.AfterFunc(b.stall, func() { cancel(fmt.Errorf("the transfer stood still for %s", b.stall)) })
-	return b, resp.ContentLength, nil
+	return b, size, start, nil
 }
 
 // withoutURL takes the URL out of an error of net/http: callers name the place
@@ -115,6 +150,8 @@ type body struct {
 	timer  *time.Timer
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	// validator is what If-Range takes to tell whether it is still the same file.
+	validator string
 }
 
 func (b *body) Read(p []byte) (int, error) {

@@ -239,6 +239,12 @@ type Binaries struct {
 	// Sources override Source for one component: etcd, containerd, runc, cni-plugins.
 	Sources map[string]string
 	Cache   string // absolute directory
+	// Mirrors are asked, in order, for what Source does not have.
+	Mirrors []string
+	// Archive: Kubernetes' programs come out of kubernetes-server-linux-ARCH.tar.gz.
+	Archive bool
+	// Proxy is the http proxy of downloads; empty leaves that to the environment.
+	Proxy string
 }
 
 // PKI is the pki block.

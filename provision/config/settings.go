@@ -128,7 +128,10 @@ func (l *loader) readDirectories(c *Cluster) {
 }
 
 func (l *loader) readBinaries(c *Cluster) {
-	r, _ := l.block("binaries", schema{attributes: []string{"source", "sources", "cache"}, later: []string{"archive", "mirror", "signatures"}})
+	r, _ := l.block("binaries", schema{
+		attributes: []string{"source", "sources", "cache", "mirrors", "archive", "proxy"}, later: []string{"signatures"},
+		instead: map[string]string{"mirror": "Write mirrors, a list that is asked in order.", "http_proxy": "Write proxy.", "https_proxy": "Write proxy."},
+	})
 	c.Binaries = Binaries{Range: r.rng, Source: defaultSource, Sources: map[string]string{}}
 	if s, ok := r.word("source"); ok {
 		c.Binaries.Source = r.source(s, r.rangeOf("source"))
@@ -143,6 +146,9 @@ func (l *loader) readBinaries(c *Cluster) {
 		}
 		c.Binaries.Sources[name] = r.source(sources[name], ranges[name])
 	}
+	r.mirrors(&c.Binaries)
+	c.Binaries.Archive = r.flag("archive", false)
+	c.Binaries.Proxy = r.proxy()
 	cache, given := r.word("cache")
 	if !given {
 		if cache = defaultCache; l.opts.UserHome == "" {
@@ -154,6 +160,35 @@ func (l *loader) readBinaries(c *Cluster) {
 		r.fail("cache", "Invalid directory", "cache of %s: %v.", r.where, err)
 	}
 	c.Binaries.Cache = abs
+}
+
+func (r reader) mirrors(b *Binaries) {
+	list, _ := r.texts("mirrors", true)
+	places := elementRanges(r.attrs["mirrors"])
+	for i, s := range list {
+		rng := r.rangeOf("mirrors")
+		if i < len(places) {
+			rng = places[i]
+		}
+		b.Mirrors = append(b.Mirrors, r.source(s, rng))
+	}
+}
+
+// proxy is an http proxy without credentials: what is read here is printed.
+func (r reader) proxy() string {
+	s, ok := r.word("proxy")
+	if !ok {
+		return ""
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		r.fail("proxy", "Invalid proxy", "%s is not the address of a proxy, such as http://proxy.example.com:3128.", quote(s))
+	case u.User != nil:
+		r.l.files.maskRange(r.rangeOf("proxy"))
+		r.fail("proxy", "Credentials in an address", "The proxy has a user in its address. Put the whole address into the environment instead, as HTTPS_PROXY, and leave proxy out.")
+	}
+	return s
 }
 
 // source is an https base without its trailing slash, or an absolute directory.

@@ -37,7 +37,8 @@ check() { # words of one rule
 family() { case $1 in *:*) echo ipv6 ;; *) echo ipv4 ;; esac; }
 
 # What firewalld has is asked and set twice: as it is now, and as it will be after
-# a reload or a reboot. Nothing is reloaded: that would take others' rules along.
+# a reload or a reboot. It is reloaded for the policy alone, which cannot be made
+# while it runs: a reload takes along what others set for now only.
 both() { # ACTION ARGUMENT: add, remove or query
 	verb=$1
 	shift
@@ -63,12 +64,13 @@ firewalld_rule() { # add|remove|query, then the rule
 		;;
 	esac
 }
+policy() { firewall-cmd --permanent --get-policies | grep -qw hardway-pods; }
 # Packets to pods that come from a host's own address are forwarded: only a policy
 # (firewalld 0.9) lets them through.
 firewalld_policy() { # add|remove CIDR
 	firewall-cmd --help | grep -q -- --new-policy || return 0
 	if [ "$1" = add ]; then
-		firewall-cmd --quiet --permanent --info-policy=hardway-pods >/dev/null 2>&1 || {
+		policy || {
 			firewall-cmd --quiet --permanent --new-policy=hardway-pods
 			firewall-cmd --quiet --permanent --policy=hardway-pods --add-ingress-zone=ANY
 			firewall-cmd --quiet --permanent --policy=hardway-pods --add-egress-zone=ANY
@@ -79,7 +81,7 @@ firewalld_policy() { # add|remove CIDR
 			firewall-cmd --quiet --permanent --policy=hardway-pods --add-rich-rule="$rule"
 			reload=yes
 		}
-	elif firewall-cmd --quiet --permanent --info-policy=hardway-pods >/dev/null 2>&1; then
+	elif policy; then
 		firewall-cmd --quiet --permanent --delete-policy=hardway-pods
 		reload=yes
 	fi
@@ -111,15 +113,22 @@ ufw_rule() { # add|remove, then the rule; fails when it was there, or not
 	esac
 }
 jotted() { [ -s "$note/rules" ] && grep -qxF -e "$1" -- "$note/rules"; }
-keep() { # the note, with a rule more
-	mkdir -p -m 0700 -- "$HARDWAY_STATE" "$note"
-	{
-		[ ! -s "$note/rules" ] || cat -- "$note/rules"
-		printf '%s\n' "$1"
-	} >"$note/new"
+noted() { # standard input becomes the note
+	cat >"$note/new"
 	sync -- "$note/new"
 	mv -T -- "$note/new" "$note/rules"
 	sync -- "$note"
+}
+keep() { # the note, with a rule more
+	mkdir -p -m 0700 -- "$HARDWAY_STATE" "$note"
+	sync -- "$HARDWAY_STATE"
+	{
+		[ ! -s "$note/rules" ] || cat -- "$note/rules"
+		printf '%s\n' "$1"
+	} | noted
+}
+strike() { # the note, with a rule less
+	{ grep -vxF -e "$1" -- "$note/rules" || true; } | noted
 }
 drop() { # RULE, from the firewall and from the note
 	# shellcheck disable=SC2086 # words were checked when they were noted
@@ -131,8 +140,7 @@ drop() { # RULE, from the firewall and from the note
 		;;
 	ufw) ufw_rule remove "$@" || true ;;
 	esac
-	grep -vxF -e "$*" -- "$note/rules" >"$note/new" || true
-	mv -T -- "$note/new" "$note/rules"
+	strike "$*"
 	printf 'removed %s\n' "$*"
 }
 turn_on() { # what disable turned off
@@ -182,8 +190,7 @@ open)
 			if ufw_rule add "$@"; then
 				printf 'added %s\n' "$line"
 			elif [ -z "$had" ]; then
-				grep -vxF -e "$line" -- "$note/rules" >"$note/new" || true
-				mv -T -- "$note/new" "$note/rules"
+				strike "$line"
 			fi
 			;;
 		esac

@@ -87,6 +87,9 @@ func replacements() []replacement {
 		{"no block any more", "block", both(writes("f", "line", 10), first(script("block", "b\n", "DIR/f"))), script("block", "", "DIR/f"), 1},
 		{"swap lines off", "swap-off", writes("f", fstab, 1), script("swap-off", "", "DIR/f"), 1},
 		{"swap lines on", "swap-on", writes("f", "#hardway#"+fstab, 1), script("swap-on", "", "DIR/f"), 1},
+		{"packages noted", "packages", nil, script("packages", "", "install", "apt", "tree"), 1},
+		{"a rule noted", "firewall", nil, script("firewall", "port tcp 6443 any\n", "open"), 1},
+		{"SELinux at boot", "selinux", writes("f", "SELINUX=enforcing\n", 1), script("selinux", "", "permissive", "DIR/f"), 1},
 		{"a file kept", "prior-save", writes("f", "o", 5000), script("prior-save", "", "DIR/f"), 1},
 		{"a link kept", "prior-save", linksTo("x", "f"), script("prior-save", "", "DIR/f"), 1},
 		{"a directory kept", "prior-save", first(script("directory", "", "DIR/f", "0700", "root", "root")), script("prior-save", "", "DIR/f"), 1},
@@ -126,6 +129,12 @@ func TestOrderOfReplacements(t *testing.T) {
 	tr := newTracer(t)
 	for _, name := range []string{"swapoff", "swapon"} {
 		tr.program(t, name, "exit 0\n")
+	}
+	for name, body := range map[string]string{
+		"apt-get": ">" + tr.dir + "/installed\n", "dpkg-query": "[ ! -e " + tr.dir + "/installed ] || echo installed\n",
+		"ufw": "[ \"$1\" = status ] && echo Status: active || echo Rule added\n", "getenforce": "echo Enforcing\n", "setenforce": "exit 0\n",
+	} {
+		tr.program(t, name, body)
 	}
 	s := sshtest.Start(t, sshtest.Options{Path: tr.dir})
 	covered, total := map[string]bool{}, 0
