@@ -78,8 +78,9 @@ func TestShellcheck(t *testing.T) {
 // bench runs scripts as the loop does.
 type bench struct {
 	*testing.T
-	dir string
-	env []string
+	dir   string
+	env   []string
+	stdin string
 }
 
 func newBench(t *testing.T) *bench {
@@ -91,7 +92,7 @@ func newBench(t *testing.T) *bench {
 	if err := os.Mkdir(dir+"/state", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return &bench{t, dir, append(os.Environ(), "LC_ALL=C", "HARDWAY_STATE="+dir+"/state", "HARDWAY_TMP="+dir)}
+	return &bench{T: t, dir: dir, env: append(os.Environ(), "LC_ALL=C", "HARDWAY_STATE="+dir+"/state", "HARDWAY_TMP="+dir)}
 }
 
 // run returns what a script prints and its exit status.
@@ -104,6 +105,7 @@ func (b *bench) run(name string, args ...string) (string, int) {
 	cmd := exec.Command("sh", append([]string{"-c", text, name}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Env, cmd.Dir = &stdout, &stderr, b.env, "/"
+	cmd.Stdin = strings.NewReader(b.stdin)
 	err := cmd.Run()
 	exit, failed := errors.AsType[*exec.ExitError](err)
 	if err != nil && !failed {
@@ -233,7 +235,7 @@ func TestHTTPGet(t *testing.T) {
 			if _, err := exec.LookPath(with); err != nil {
 				t.Skip(err)
 			}
-			b := &bench{t, b.dir, tools(with)}
+			b := &bench{T: t, dir: b.dir, env: tools(with)}
 			b.want("200\nok\nand well", 0, "http-get", s.URL+"/healthz?verbose")
 			b.want("404\nnot here\n", 0, "http-get", s.URL, "3")
 			if out, code := b.run("http-get", "http://127.0.0.1:1/"); code != 1 || !strings.Contains(out, "no answer from http://127.0.0.1:1/") {
