@@ -63,18 +63,19 @@ func TestObserveFitness(t *testing.T) {
 func TestParseFitness(t *testing.T) {
 	req := facts.Request{Ports: []int{6443}, Packages: []string{"nft", "ip"},
 		Preflight: &facts.PreflightRequest{Spaces: []string{"/var/lib/etcd", "/opt/cni/bin", "/usr/local/bin"}}}
-	whole := func(more ...[]string) []byte {
+	whole := func(more ...[]string) string {
 		var b strings.Builder
 		for _, r := range append([][]string{{"clock", "1.0"}, {"mark", "/m", "absent", ""}}, append(more, []string{"clock", "1.0"}, []string{"Z"})...) {
 			b.WriteString(strings.Join(r, "\x00") + "\x00")
 		}
-		return []byte(b.String())
+		return b.String()
 	}
 	got, err := parseObservation(req, whole(
 		[]string{"listen", "192B", "77"}, []string{"socket", "77", "kube-apiserver"}, []string{"holder", "77", "4711", "/system.slice/k3s.service/x"},
 		[]string{"fit", "systemd", "252.38-1.fc40.so"}, []string{"fit", "selinux", "1"}, []string{"fit", "selinux-boot", "enforcing"}, []string{"fit", "apparmor", "Y"},
 		[]string{"spaces", "4096 100 200 30 40 ext2/ext3 /\n1024 7 9 0 0 btrfs /var/lib\n"},
-		[]string{"mounted", "1 0 8:1 / / rw,relatime - ext4 /dev/vda1 ro,discard\n2 1 8:2 / /var rw - ext4 /dev/vdb rw\n3 1 8:2 / /var/lib rw,noexec shared:1 - btrfs /dev/vdc rw\nbroken\n"},
+		[]string{"system", "/proc/self/mountinfo:1 0 8:1 / / rw,relatime - ext4 /dev/vda1 ro,discard\n/proc/self/mountinfo:2 1 8:2 / /var rw - ext4 /dev/vdb rw\n" +
+			"/proc/self/mountinfo:3 1 8:2 / /var/lib rw,noexec shared:1 - btrfs /dev/vdc rw\n/proc/self/mountinfo:broken\n/etc/os-release:ID_LIKE=\"rhel fedora\"\n"},
 		[]string{"packages", "nft installed\nip config-files\nother installed\npackage x is not installed\n"},
 	), time.Time{}, time.Time{})
 	if err != nil {
@@ -88,6 +89,9 @@ func TestParseFitness(t *testing.T) {
 		t.Error(d)
 	}
 	if d := cmp.Diff(map[int]facts.Holder{6443: {Program: "kube-apiserver", PID: 4711, Unit: "k3s.service"}}, got.Holders); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"rhel", "fedora"}, got.OS.Like); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff(map[string]bool{"nft": true}, got.Packages); d != "" {
