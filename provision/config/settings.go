@@ -21,43 +21,6 @@ func (l *loader) readEtcd(c *Cluster) layer {
 	return out
 }
 
-func (l *loader) readKubeProxy(c *Cluster) layer {
-	r, _ := l.block("kube_proxy", componentSchema("mode"))
-	out := r.layer()
-	r.refuseProxyMode()
-	c.KubeProxy = KubeProxy{Component: component(out), Mode: defaultProxyMode, ModeRange: r.rangeOf("mode")}
-	if mode, ok := r.word("mode"); ok {
-		c.KubeProxy.Mode = mode
-		if c.Version != "" {
-			l.diags.add(proxyModeProblem(mode, c.Version, r.rangeOf("mode")))
-		}
-	}
-	return out
-}
-
-// refuseProxyMode keeps the mode in one place: units and host preparation are
-// derived from it.
-func (r reader) refuseProxyMode() {
-	for attribute, key := range map[string]string{"flags": "proxy-mode", "config": "mode"} {
-		a := r.attrs[attribute]
-		if a == nil {
-			continue
-		}
-		v, ok := r.plainValue(attribute)
-		if !ok {
-			continue
-		}
-		entries, _ := stringKeys(v)
-		if _, found := entries[key]; found {
-			rng, ok := entryRanges(a.Expr, r.ctx)[key]
-			if !ok {
-				rng = a.Expr.Range()
-			}
-			r.l.diags.add(errorAt(rng, "Proxy mode in the wrong place", "%q in %s of kube_proxy cannot be set here, since modules and other settings follow from it. Write kube_proxy { mode = \"…\" } at the top of a file.", key, attribute))
-		}
-	}
-}
-
 func (l *loader) readRuntime(c *Cluster) layer {
 	r, _ := l.block("runtime", runtimeSchema())
 	m, _ := companions(c.Version)

@@ -153,26 +153,5 @@ func (hb *hostBuilder) kubelet(trust trusted, deps []addr.Address) {
 		}, deps...)
 }
 
-func (hb *hostBuilder) kubeProxy(trust trusted, deps []addr.Address) {
-	bin, sum := hb.binary(units.ComponentKubeProxy, hb.lay.bin(units.ComponentKubeProxy))
-	conf, client := hb.client(certs.LeafKubeProxy, hb.apiServer(), trust)
-	p := units.KubeProxyParams{
-		Version: hb.cfg.Version, Bin: hb.cfg.Directories.Bin, NodeName: hb.h.Name, Kubeconfig: conf,
-		ConfigFile: hb.lay.conf("kube-proxy.yaml"), Mode: hb.cfg.KubeProxy.Mode, PodCIDR: hb.cfg.PodCIDR,
-		Flags: hb.h.KubeProxy.Flags, Config: hb.h.KubeProxy.Config,
-	}
-	if hb.cfg.Network.Name == "bridge" {
-		p.Bridge = templates.CNIBridge
-	}
-	text, err := units.KubeProxyConfig(p)
-	if err != nil {
-		hb.fail("%s: %w", hb.h.Range, err)
-	}
-	config := hb.file(p.ConfigFile, 0o600, text)
-	u, err := units.KubeProxy(p)
-	hb.component(units.ComponentKubeProxy, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
-		[]addr.Address{bin, config, client.conf}, []resource.Command{{Script: "cleanup-proxy"}}, slices.Concat(deps, client.all())...)
-}
-
 // nodeTimeout is how long a host may take to become a Ready node.
 const nodeTimeout = 4 * time.Minute

@@ -149,6 +149,9 @@ type Unit struct {
 	Oneshot bool `json:"oneshot,omitempty"`
 	// Gate is what must hold before anything that depends on the unit goes on.
 	Gate *Gate `json:"gate,omitempty"`
+	// BeforeStart runs before each start that hardway makes, while the process is
+	// down: it removes what one with other settings left, and would not find.
+	BeforeStart []Command `json:"before_start,omitempty"`
 	// Cleanup runs after the unit was stopped for good, in order: what the
 	// process leaves behind (mounts, rules, interfaces) is nobody else's to remove.
 	Cleanup []Command `json:"cleanup,omitempty"`

@@ -47,7 +47,9 @@ effects() { # the module's record, once its last effect is known
 			either "$module"
 			! grep -q "/$pattern\.ko\$" -- "$builtin" || present=1
 		fi
-		rec module "$module" $present
+		without=
+		[ $present = 1 ] || without=$(modprobe -n -- "$module" 2>&1 </dev/null) && without=
+		rec module "$module" $present "$without"
 	fi
 	module=
 }
@@ -338,7 +340,7 @@ printf 'ipv4\0'
 grep -B 1 '/32 host LOCAL' /proc/net/fib_trie 2>/dev/null
 printf '\0'
 IFS=:
-for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount; do
+for command in iptables nft ipset ipvsadm ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount; do
 	for dir in $PATH; do
 		if [ -x "$dir/$command" ]; then
 			rec command "$command" "$dir/$command"
