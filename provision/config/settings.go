@@ -180,37 +180,6 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-func (l *loader) readPKI(c *Cluster) {
-	r, _ := l.block("pki", schema{
-		attributes: []string{"algorithm", "certificate_validity", "ca_validity", "renew_before", "csr_signing"},
-		later:      []string{"backdate", "external_ca", "vault"},
-	})
-	c.PKI = PKI{
-		Range:               r.rng,
-		Algorithm:           r.algorithm(),
-		CertificateValidity: r.duration("certificate_validity", defaultValidity),
-		CAValidity:          r.duration("ca_validity", defaultCAValidity),
-		RenewBefore:         r.duration("renew_before", defaultRenewBefore),
-		CSRSigning:          r.flag("csr_signing", true),
-	}
-	if c.PKI.CertificateValidity > c.PKI.CAValidity {
-		r.fail("certificate_validity", "Certificates outlive their CA", "certificate_validity (%s) is longer than ca_validity (%s); a certificate is worth nothing after its CA has expired.",
-			c.PKI.CertificateValidity, c.PKI.CAValidity)
-	}
-	if c.PKI.RenewBefore >= c.PKI.CertificateValidity {
-		r.fail("renew_before", "Certificates always due", "renew_before (%s) is not shorter than certificate_validity (%s), so every plan would renew every certificate.",
-			c.PKI.RenewBefore, c.PKI.CertificateValidity)
-	}
-}
-
-func (r reader) algorithm() string {
-	if s, ok := r.text("algorithm"); ok && strings.EqualFold(s, "ed25519") {
-		r.fail("algorithm", "Unknown value", "Ed25519 is not possible: Kubernetes signs service account tokens and certificate requests with RSA or ECDSA keys only. Use %q.", defaultAlgorithm)
-		return defaultAlgorithm
-	}
-	return r.choice("algorithm", defaultAlgorithm, "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096")
-}
-
 func (l *loader) readState(c *Cluster) {
 	r, blocks := l.block("state", stateSchema())
 	c.State = State{Range: r.rng}

@@ -139,13 +139,13 @@ func (hb *hostBuilder) kubelet(trust trusted, deps []addr.Address) {
 	client := hb.leaf(certs.LeafKubeletClient, func(c *resource.Certificate) {
 		c.CertPath, c.KeyPath, c.Combined, c.Once = current, current, true, true
 	})
-	_, conf := hb.kubeconfig("kubelet.conf", "system:node:"+hb.h.Name, hb.apiServer(), current, current)
+	_, kubeconfig, conf := hb.kubeconfig("kubelet.conf", "system:node:"+hb.h.Name, hb.apiServer(), current, current)
 	serving := hb.leaf(certs.LeafKubeletServing, servedAt("10250"))
 	u, err := units.Kubelet(p)
 	// The kubelet makes it at its first start, and looks there for volume plugins.
 	plugins := hb.dir("/usr/libexec/kubernetes", resource.Directory{Meta: resource.Root(0o755), Purge: true})
 	deps = append(deps, bin, root, plugins, config, client, conf, serving, trust.kubernetes)
-	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
+	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": kubeconfig},
 		[]addr.Address{bin, config, conf, client}, []resource.Command{
 			{Script: "pods-stop", Args: []string{hb.lay.bin("ctr"), templates.ContainerdSocket}},
 			{Script: "kubelet-unmount", Args: []string{p.RootDir}},

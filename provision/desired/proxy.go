@@ -94,7 +94,7 @@ func (hb *hostBuilder) kubeProxy(trust trusted, deps []addr.Address) {
 	}
 	config := hb.file(p.ConfigFile, 0o600, text)
 	u, err := units.KubeProxy(p)
-	a := hb.component(units.ComponentKubeProxy, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
+	a := hb.component(units.ComponentKubeProxy, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": client.text},
 		[]addr.Address{bin, config, client.conf}, []resource.Command{hb.cleanup("none")}, slices.Concat(deps, client.all())...)
 	hb.beforeStart(a, hb.cleanup(hb.cfg.KubeProxy.Mode))
 }

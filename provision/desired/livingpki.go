@@ -1,0 +1,76 @@
+package desired
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"hardway/certs"
+)
+
+// samePKI refuses what would make another authority, or another pair of service
+// account keys, of one that exists: whatever trusts it would stop doing so at
+// once. All that concerns leaf certificates is a renewal, and none of this.
+func (b *builder) samePKI() {
+	for _, row := range certs.Authorities() {
+		made, ok := b.state.Authorities[row.Name]
+		if !ok {
+			continue
+		}
+		info, err := certs.Inspect([]byte(made.CertPEM))
+		if err != nil {
+			b.fail("%s: the state's certificate of the authority %s cannot be read: %w", b.cfg.PKI.Range, row.Name, err)
+			continue
+		}
+		b.sameAuthority(row.Name, info)
+	}
+	if made, ok := b.state.KeyPairs[certs.KeyPairServiceAccount]; ok {
+		b.sameKeyPair(made.PublicPEM)
+	}
+}
+
+func (b *builder) sameAuthority(name string, is certs.Info) {
+	want := b.cfg.PKI.Authorities[name]
+	subject := b.cfg.PKI.Subject
+	subject.CN = want.CommonName
+	// A moment is lost between the plan and the making, and fractions of seconds.
+	validity := is.NotAfter.Sub(is.NotBefore) - certs.Backdate
+	switch {
+	case string(is.Algorithm) != want.Algorithm:
+		b.replaces(want.Range, name, "algorithm", string(is.Algorithm), want.Algorithm, `pki { authority "`+name+`" { algorithm = "`+string(is.Algorithm)+`" } } keeps it while leaf certificates get the new one`)
+	case is.Subject.String() != subject.String():
+		b.replaces(want.Range, name, "subject", is.Subject.String(), subject.String(), "put the old names back; leaf certificates have the same")
+	case (validity - want.Validity).Abs() > time.Minute:
+		b.replaces(want.Range, name, "validity", validity.String(), want.Validity.String(), `pki { authority "`+name+`" { validity = "`+validity.String()+`" } } says what it is`)
+	}
+}
+
+func (b *builder) replaces(at hcl.Range, name, what, is, want, instead string) {
+	b.fail("%s: the authority %s was made with the %s %s, and the configuration asks for %s: that would be another authority, which nothing trusts yet, and replacing one is not supported yet. %s",
+		at, name, what, is, want, upperFirst(instead))
+}
+
+func (b *builder) sameKeyPair(public string) {
+	block, _ := pem.Decode([]byte(public))
+	if block == nil {
+		return
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return
+	}
+	if is, want := string(certs.AlgorithmOf(key)), b.cfg.PKI.ServiceAccountAlgorithm; is != want {
+		b.fail("%s: the keys of service accounts were made with the algorithm %s, and the configuration asks for %s: every token that was issued would be refused at once. pki { service_account { algorithm = %q } } keeps them",
+			b.cfg.PKI.ServiceAccountRange, is, want, is)
+	}
+}
+
+func upperFirst(s string) string {
+	if strings.HasPrefix(s, "pki {") { // HCL stays as it is written
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
