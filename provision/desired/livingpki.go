@@ -3,7 +3,6 @@ package desired
 import (
 	"crypto/x509"
 	"encoding/pem"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -20,12 +19,9 @@ func (b *builder) samePKI() {
 		if !ok {
 			continue
 		}
-		info, err := certs.Inspect([]byte(made.CertPEM))
-		if err != nil {
-			b.fail("%s: the state's certificate of the authority %s cannot be read: %w", b.cfg.PKI.Range, row.Name, err)
-			continue
+		if info, err := certs.Inspect([]byte(made.CertPEM)); err == nil { // else the comparison of certificates speaks of it
+			b.sameAuthority(row.Name, info)
 		}
-		b.sameAuthority(row.Name, info)
 	}
 	if made, ok := b.state.KeyPairs[certs.KeyPairServiceAccount]; ok {
 		b.sameKeyPair(made.PublicPEM)
@@ -40,17 +36,17 @@ func (b *builder) sameAuthority(name string, is certs.Info) {
 	validity := is.NotAfter.Sub(is.NotBefore) - certs.Backdate
 	switch {
 	case string(is.Algorithm) != want.Algorithm:
-		b.replaces(want.Range, name, "algorithm", string(is.Algorithm), want.Algorithm, `pki { authority "`+name+`" { algorithm = "`+string(is.Algorithm)+`" } } keeps it while leaf certificates get the new one`)
+		b.replaces(want.Range, name, "algorithm", string(is.Algorithm), want.Algorithm, `authority "`+name+`" { algorithm = "`+string(is.Algorithm)+`" } inside of pki keeps it, while leaf certificates get the new one`)
 	case is.Subject.String() != subject.String():
-		b.replaces(want.Range, name, "subject", is.Subject.String(), subject.String(), "put the old names back; leaf certificates have the same")
+		b.replaces(want.Range, name, "subject", is.Subject.String(), subject.String(), "Put the old names back: leaf certificates have the same")
 	case (validity - want.Validity).Abs() > time.Minute:
-		b.replaces(want.Range, name, "validity", validity.String(), want.Validity.String(), `pki { authority "`+name+`" { validity = "`+validity.String()+`" } } says what it is`)
+		b.replaces(want.Range, name, "validity", validity.String(), want.Validity.String(), `authority "`+name+`" { validity = "`+validity.String()+`" } inside of pki says what it has`)
 	}
 }
 
 func (b *builder) replaces(at hcl.Range, name, what, is, want, instead string) {
 	b.fail("%s: the authority %s was made with the %s %s, and the configuration asks for %s: that would be another authority, which nothing trusts yet, and replacing one is not supported yet. %s",
-		at, name, what, is, want, upperFirst(instead))
+		at, name, what, is, want, instead)
 }
 
 func (b *builder) sameKeyPair(public string) {
@@ -63,14 +59,7 @@ func (b *builder) sameKeyPair(public string) {
 		return
 	}
 	if is, want := string(certs.AlgorithmOf(key)), b.cfg.PKI.ServiceAccountAlgorithm; is != want {
-		b.fail("%s: the keys of service accounts were made with the algorithm %s, and the configuration asks for %s: every token that was issued would be refused at once. pki { service_account { algorithm = %q } } keeps them",
+		b.fail("%s: the keys of service accounts were made with the algorithm %s, and the configuration asks for %s: every token that was issued would be refused at once. service_account { algorithm = %q } inside of pki keeps them",
 			b.cfg.PKI.ServiceAccountRange, is, want, is)
 	}
-}
-
-func upperFirst(s string) string {
-	if strings.HasPrefix(s, "pki {") { // HCL stays as it is written
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
