@@ -45,6 +45,9 @@ func (b *builder) sameAuthority(name string, is certs.Info) {
 }
 
 func (b *builder) replaces(at hcl.Range, name, what, is, want, instead string) {
+	if at.Filename == "" { // no pki block
+		at = b.cfg.Range
+	}
 	b.fail("%s: the authority %s was made with the %s %s, and the configuration asks for %s: that would be another authority, which nothing trusts yet, and replacing one is not supported yet. %s",
 		at, name, what, is, want, instead)
 }
@@ -59,7 +62,11 @@ func (b *builder) sameKeyPair(public string) {
 		return
 	}
 	if is, want := string(certs.AlgorithmOf(key)), b.cfg.PKI.ServiceAccountAlgorithm; is != want {
+		at := b.cfg.PKI.ServiceAccountRange
+		if at.Filename == "" {
+			at = b.cfg.Range
+		}
 		b.fail("%s: the keys of service accounts were made with the algorithm %s, and the configuration asks for %s: every token that was issued would be refused at once. service_account { algorithm = %q } inside of pki keeps them",
-			b.cfg.PKI.ServiceAccountRange, is, want, is)
+			at, is, want, is)
 	}
 }
