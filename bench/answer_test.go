@@ -36,7 +36,7 @@ func writeObservation(out *bytes.Buffer, q facts.Request, observe func(facts.Req
 		line(path, o.Sysctls[key])
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Modules)) {
-		rec("module", name, map[bool]string{true: "1", false: "0"}[o.Modules[name]])
+		rec("module", name, map[bool]string{true: "1", false: "0"}[o.Modules[name]], o.Unloadable[name])
 	}
 	if q.Kube != nil {
 		for _, objects := range []map[string]string{texts(o.Kube.Nodes), texts(o.Kube.Objects)} {

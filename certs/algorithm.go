@@ -79,9 +79,9 @@ func (a Algorithm) keyRequest() (*csr.KeyRequest, error) {
 	return nil, err
 }
 
-// algorithmOf names the algorithm of any public key, also of one that cannot
+// AlgorithmOf names the algorithm of any public key, also of one that cannot
 // be chosen here.
-func algorithmOf(pub crypto.PublicKey) Algorithm {
+func AlgorithmOf(pub crypto.PublicKey) Algorithm {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		return Algorithm(fmt.Sprintf("rsa-%d", k.N.BitLen()))
@@ -154,7 +154,7 @@ func LoadKeyPair(private Secret) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("loading a key pair: %w", err)
 	}
-	alg, err := ParseAlgorithm(string(algorithmOf(key.Public())))
+	alg, err := ParseAlgorithm(string(AlgorithmOf(key.Public())))
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("loading a key pair: %w", err)
 	}

@@ -14,8 +14,10 @@ func authorityUsages() []string {
 
 // AuthoritySpec describes an authority to make.
 type AuthoritySpec struct {
-	Name       string // of the catalogue, such as "etcd"
-	CN         string // empty: the catalogue's
+	Name string // of the catalogue, such as "etcd"
+	CN   string // empty: the catalogue's
+	// Names are what else the subject says; their CN is ignored.
+	Names      Subject
 	Algorithm  Algorithm
 	Validity   time.Duration
 	Generation int // counts the rotations; the first is 1
@@ -54,6 +56,11 @@ func newAuthority(spec AuthoritySpec) (Authority, error) {
 	if spec.Generation < 1 {
 		return Authority{}, fmt.Errorf("generation %d: the first one is 1", spec.Generation)
 	}
+	subject := spec.Names
+	subject.CN = spec.CN
+	if err := subject.Check(); err != nil {
+		return Authority{}, err
+	}
 	alg, err := ParseAlgorithm(string(spec.Algorithm))
 	if err != nil {
 		return Authority{}, err
@@ -68,7 +75,7 @@ func newAuthority(spec AuthoritySpec) (Authority, error) {
 	}
 	cert, err := signing{
 		key:       key,
-		subject:   Subject{CN: spec.CN},
+		subject:   subject,
 		usages:    authorityUsages(),
 		window:    window,
 		subjectBy: key,

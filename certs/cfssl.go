@@ -40,13 +40,7 @@ type signing struct {
 // cfssl takes the system's clock, and counts the lifetime from a start put back
 // by five minutes, so that a short-lived authority is born expired.
 func (s signing) sign() ([]byte, error) {
-	names := make([]csr.Name, 0, len(s.subject.O))
-	for _, o := range s.subject.O {
-		// Go's encoder, which cfssl uses, writes several O as one multi-valued
-		// RDN (O=a+O=b). Kubernetes and Go read each as a group.
-		names = append(names, csr.Name{O: o})
-	}
-	request, err := csr.Generate(s.subjectBy, &csr.CertificateRequest{CN: s.subject.CN, Names: names, Hosts: s.hosts})
+	request, err := csr.Generate(s.subjectBy, &csr.CertificateRequest{CN: s.subject.CN, Names: s.subject.requestNames(), Hosts: s.hosts})
 	if err != nil {
 		return nil, plain(err)
 	}

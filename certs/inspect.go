@@ -60,7 +60,7 @@ func Inspect(text []byte) (Info, error) {
 // one that a TLS endpoint served.
 func InspectCertificate(cert *x509.Certificate) Info {
 	info := Info{
-		Subject:         Subject{CN: cert.Subject.CommonName, O: sortedSet(cert.Subject.Organization)},
+		Subject:         subjectOf(cert.Subject),
 		DNS:             sortedSet(cert.DNSNames),
 		Usages:          usageNames(cert),
 		IssuerCN:        cert.Issuer.CommonName,
@@ -69,7 +69,7 @@ func InspectCertificate(cert *x509.Certificate) Info {
 		Serial:          fmt.Sprintf("%x", cert.SerialNumber),
 		NotBefore:       cert.NotBefore.UTC(),
 		NotAfter:        cert.NotAfter.UTC(),
-		Algorithm:       algorithmOf(cert.PublicKey),
+		Algorithm:       AlgorithmOf(cert.PublicKey),
 		IsCA:            cert.BasicConstraintsValid && cert.IsCA,
 		Fingerprint:     digest(cert.Raw),
 		PublicKeyDigest: digest(cert.RawSubjectPublicKeyInfo),

@@ -94,6 +94,9 @@ func (r Request) check(authority string) error {
 	case len(r.Usages) == 0:
 		return fmt.Errorf("there is no usage")
 	}
+	if err := r.Subject.Check(); err != nil {
+		return err
+	}
 	for _, u := range r.Usages {
 		if u != UsageServerAuth && u != UsageClientAuth {
 			return fmt.Errorf("unknown usage %q; known are %q and %q", u, UsageServerAuth, UsageClientAuth)

@@ -15,7 +15,7 @@ type ReasonCode string
 // The reasons for which a certificate is reissued.
 const (
 	ReasonUnreadable  ReasonCode = "unreadable"    // the Info does not carry the certificate
-	ReasonSubject     ReasonCode = "subject"       // CN or O differ
+	ReasonSubject     ReasonCode = "subject"       // the distinguished name differs
 	ReasonNames       ReasonCode = "names"         // subject alternative names differ
 	ReasonUsages      ReasonCode = "usages"        // extended key usages differ
 	ReasonAlgorithm   ReasonCode = "algorithm"     // another key algorithm is configured
@@ -49,11 +49,8 @@ func Matches(info Info, r Request, authorityCertPEM []byte, now time.Time, renew
 	add := func(code ReasonCode, format string, args ...any) {
 		reasons = append(reasons, Reason{code, fmt.Sprintf(format, args...)})
 	}
-	if info.Subject.CN != r.Subject.CN {
-		add(ReasonSubject, "common name is %q, should be %q", info.Subject.CN, r.Subject.CN)
-	}
-	if d := difference(info.Subject.O, r.Subject.O); d != "" {
-		add(ReasonSubject, "organizations differ: %s", d)
+	for _, detail := range subjectReasons(info.Subject, r.Subject) {
+		add(ReasonSubject, "%s", detail)
 	}
 	if d := difference(info.DNS, r.DNS); d != "" {
 		add(ReasonNames, "DNS names differ: %s", d)

@@ -31,13 +31,9 @@ type Params struct {
 	ExtraSANs []string   // DNS names or addresses; only the API server has them
 	Algorithm Algorithm  // empty: DefaultAlgorithm
 	Validity  time.Duration
-}
-
-// Subject is the part of a distinguished name that Kubernetes reads: CN is the
-// user, O are the groups.
-type Subject struct {
-	CN string   `json:"cn"`
-	O  []string `json:"o,omitempty"`
+	// Names are what the subject says beside the identity; CN is ignored, and O
+	// is left out where Kubernetes would take it for a group.
+	Names Subject
 }
 
 // Request says what a leaf certificate must be. Lists are sorted, without
@@ -65,7 +61,7 @@ func NewRequest(name string, p Params) (Request, error) {
 	r := Request{
 		Name:      name,
 		Authority: row.Authority,
-		Subject:   Subject{CN: row.CN, O: sortedSet(row.O)},
+		Subject:   row.subject(p.Names),
 		Usages:    sortedSet(row.Usages),
 		Algorithm: p.Algorithm,
 		Validity:  p.Validity,

@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"hardway/provision/addr":       {},
 	"hardway/provision/resource":   {"hardway/provision/addr"},
 	"hardway/provision/facts":      {},
-	"hardway/provision/config":     {"hardway/provision/addr"},
+	"hardway/provision/config":     {"hardway/provision/addr", "hardway/certs"},
 	"hardway/provision/binaries":   {"hardway/provision/addr"},
 	"hardway/provision/packages":   {},
 	"hardway/provision/firewall":   {},

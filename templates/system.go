@@ -73,43 +73,6 @@ func Sysctl(values map[string]string) (string, error) {
 	return render("sysctl.conf", lines)
 }
 
-// Module is a kernel module with what shows that it is there: a path, or a word
-// in a file as "/proc/filesystems:overlay". A module that is built into the
-// kernel is neither in lsmod nor, for most, in /sys/module.
-type Module struct {
-	Name    string
-	Effects []string
-}
-
-// DefaultModules are the kernel modules that a host needs for a mode of
-// kube-proxy. nftables and iptables load theirs by themselves.
-func DefaultModules(proxyMode string) []Module {
-	list := []Module{
-		{"br_netfilter", []string{"/proc/sys/net/bridge/bridge-nf-call-iptables"}},
-		{"nf_conntrack", []string{"/proc/sys/net/netfilter/nf_conntrack_max", "/proc/sys/net/netfilter/nf_conntrack_count"}},
-		{"overlay", []string{"/proc/filesystems:overlay"}},
-	}
-	if proxyMode == "ipvs" {
-		list = append(list,
-			Module{"ip_vs", []string{"/proc/net/ip_vs"}},
-			Module{"ip_vs_rr", []string{"/sys/module/ip_vs_rr"}},
-			Module{"ip_vs_sh", []string{"/sys/module/ip_vs_sh"}},
-			Module{"ip_vs_wrr", []string{"/sys/module/ip_vs_wrr"}})
-	}
-	slices.SortFunc(list, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
-	return list
-}
-
-// Modules returns the file for /etc/modules-load.d, in the order given.
-func Modules(list []Module) (string, error) {
-	for _, m := range list {
-		if err := word("name", m.Name); err != nil || strings.HasPrefix(m.Name, ";") {
-			return "", fmt.Errorf("rendering %s: %q is not the name of a module", ModulesPath, m.Name)
-		}
-	}
-	return render("modules.conf", list)
-}
-
 // Crictl returns crictl.yaml for a CRI socket such as unix:///run/containerd/containerd.sock.
 func Crictl(endpoint string) (string, error) {
 	if err := word("endpoint", endpoint); err != nil {

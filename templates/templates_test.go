@@ -67,7 +67,7 @@ func TestSystemFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "sysctl.conf", sysctl)
-	modules, err := Modules(DefaultModules("ipvs"))
+	modules, err := Modules(append(DefaultModules(), ProxyModules("ipvs", "", "")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +92,44 @@ func TestSystemFiles(t *testing.T) {
 	}
 }
 
-func TestDefaultModulesByMode(t *testing.T) {
-	if n := len(DefaultModules("nftables")); n != 3 {
-		t.Errorf("nftables needs %d modules, want 3", n)
+func TestProxyModules(t *testing.T) {
+	names := func(list []Module) string {
+		var out []string
+		for _, m := range list {
+			if len(m.Effects) == 0 {
+				t.Errorf("module %s has no effect to judge it by", m.Name)
+			}
+			out = append(out, m.Name)
+		}
+		return strings.Join(out, " ")
 	}
-	for _, m := range DefaultModules("ipvs") {
-		if len(m.Effects) == 0 {
-			t.Errorf("module %s has no effect to judge it by", m.Name)
+	for _, c := range []struct{ mode, scheduler, kernel, want string }{
+		{"iptables", "", "6.1.0", ""},
+		{"nftables", "rr", "6.1.0", ""},
+		{"userspace", "", "3.10.0", ""},
+		{"ipvs", "", "", "ip_vs ip_vs_rr ip_vs_sh ip_vs_wrr"},
+		{"ipvs", "rr", "4.19.0", "ip_vs ip_vs_rr ip_vs_sh ip_vs_wrr"},
+		{"ipvs", "lc", "5.15.0-91-generic", "ip_vs ip_vs_lc ip_vs_rr ip_vs_sh ip_vs_wrr"},
+		{"ipvs", "", "4.18.0-513.el8.x86_64", "ip_vs ip_vs_rr ip_vs_sh ip_vs_wrr nf_conntrack_ipv4"},
+		{"ipvs", "wrr", "3.10.0-1160.el7.x86_64", "ip_vs ip_vs_rr ip_vs_sh ip_vs_wrr nf_conntrack_ipv4"},
+	} {
+		if got := names(ProxyModules(c.mode, c.scheduler, c.kernel)); got != c.want {
+			t.Errorf("%s %q on %s: %q, want %q", c.mode, c.scheduler, c.kernel, got, c.want)
+		}
+	}
+	names(DefaultModules())
+}
+
+func TestKernelAtLeast(t *testing.T) {
+	for _, c := range []struct {
+		release, version string
+		want             bool
+	}{
+		{"5.13.0", "5.13", true}, {"5.12.19", "5.13", false}, {"6.1.0-13-amd64", "5.13", true}, {"5.4.0", "5.13", false},
+		{"5.13", "5.13", true}, {"5.13-rc1", "5.13", true}, {"10.0", "5.13", true}, {"", "5.13", true}, {"what.ever", "5.13", true}, {"4", "5.13", true},
+	} {
+		if got := KernelAtLeast(c.release, c.version); got != c.want {
+			t.Errorf("%q at least %s: %t", c.release, c.version, got)
 		}
 	}
 }

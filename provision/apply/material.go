@@ -21,7 +21,7 @@ func (r *run) material(c plan.Change) error {
 	case c.Spec.Authority != nil:
 		spec := c.Spec.Authority
 		a, err := certs.NewAuthority(certs.AuthoritySpec{
-			Name: c.Addr.Name, CN: spec.CN, Algorithm: certs.Algorithm(spec.Algorithm),
+			Name: c.Addr.Name, CN: spec.CN, Names: certs.Subject(spec.Names), Algorithm: certs.Algorithm(spec.Algorithm),
 			Validity: spec.Validity, Generation: spec.Generation, Now: r.Now(),
 		})
 		if err != nil {

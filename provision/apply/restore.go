@@ -9,6 +9,7 @@ import (
 	"hardway/provision/addr"
 	"hardway/provision/host"
 	"hardway/provision/plan"
+	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
@@ -46,7 +47,11 @@ func (r *run) restore(h host.Host, c plan.Change, began time.Time, failure error
 	}
 	err := r.Store.Hold(r.ctx, held)
 	if err == nil {
-		err = r.putBack(h, c, files)
+		former := u
+		if was, ok := held.Records[c.Addr]; ok && was.Spec.Unit != nil {
+			former = was.Spec.Unit
+		}
+		err = r.putBack(h, c, former, files)
 	}
 	if err == nil {
 		err = r.recordBack(c.Restore, held.Records, fresh)
@@ -71,9 +76,9 @@ type kept struct {
 	paths      []string
 }
 
-// putBack restores the files and restarts the unit with them. An interrupt does
-// not stop it: half way is the worst place to be.
-func (r *run) putBack(h host.Host, c plan.Change, files []kept) error {
+// putBack restores the files and restarts the unit with them, as it was described
+// then. An interrupt does not stop it: half way is the worst place to be.
+func (r *run) putBack(h host.Host, c plan.Change, former *resource.Unit, files []kept) error {
 	for _, k := range files {
 		if err := r.script(h, "keep-restore", append([]string{k.generation}, k.paths...)...); err != nil {
 			return err
@@ -83,7 +88,7 @@ func (r *run) putBack(h host.Host, c plan.Change, files []kept) error {
 		return err
 	}
 	_ = h.Unit(r.ctx, c.Spec.Unit.Name, host.ResetFailed) // nothing to reset is the usual case
-	return r.bring(r.ctx, h, c, host.Restart, c.Within)
+	return r.bring(r.ctx, h, c, former, host.Restart, c.Within)
 }
 
 // recordBack records that the resources are what they were, the unit last: it was

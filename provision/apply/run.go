@@ -254,6 +254,9 @@ func (r *run) change(c plan.Change) error {
 	if c.Prior != nil {
 		begin.Prior = *c.Prior
 	}
+	if err := r.rememberFormer(c); err != nil {
+		return err
+	}
 	if err := r.Store.Begin(r.ctx, begin); err != nil {
 		return err
 	}
@@ -274,6 +277,19 @@ func (r *run) change(c plan.Change) error {
 		done.Settles = []addr.Address{c.Addr}
 	}
 	return r.Store.Done(r.ctx, done)
+}
+
+// rememberFormer records what a change leaves at its old place, before the record
+// of the resource itself speaks of the new one.
+func (r *run) rememberFormer(c plan.Change) error {
+	if c.Former == nil {
+		return nil
+	}
+	was := r.before.Resources[c.Addr]
+	if err := r.Store.Begin(r.ctx, state.Begin{Addr: c.Former.Addr, Spec: c.Former.Spec, DependsOn: was.DependsOn, Prior: was.Prior}); err != nil {
+		return err
+	}
+	return r.Store.Done(r.ctx, state.Done{Addr: c.Former.Addr, SHA256: was.SHA256, Certificate: was.Certificate})
 }
 
 // hostOf returns the connection on which a change happens: for what belongs to

@@ -56,18 +56,17 @@ func (r *run) unit(h host.Host, c plan.Change) (state.Done, error) {
 		}
 	}
 	began := r.Now()
-	err := r.bring(r.stop, h, c, host.UnitAction(steps.Start), c.Within)
+	err := r.bring(r.stop, h, c, u, host.UnitAction(steps.Start), c.Within)
 	if err != nil && len(c.Restore) > 0 && !over(err) && r.stop.Err() == nil {
 		return done, r.restore(h, c, began, err)
 	}
 	return done, err
 }
 
-// bring starts, restarts or stops the unit and waits for its gate. With a time
-// given, both together may take no longer, and a process that keeps dying ends
-// the waiting at once. When stop ends, so does the waiting.
-func (r *run) bring(stop context.Context, h host.Host, c plan.Change, start host.UnitAction, within time.Duration) error {
-	u := c.Spec.Unit
+// bring starts, restarts or stops the unit as u says and waits for its gate. With
+// a time given, both together may take no longer, and a process that keeps dying
+// ends the waiting at once. When stop ends, so does the waiting.
+func (r *run) bring(stop context.Context, h host.Host, c plan.Change, u *resource.Unit, start host.UnitAction, within time.Duration) error {
 	ctx, begun := r.ctx, time.Now()
 	if within > 0 {
 		var cancel context.CancelFunc
@@ -76,6 +75,12 @@ func (r *run) bring(stop context.Context, h host.Host, c plan.Change, start host
 	}
 	if start == host.Start || start == host.StartNoBlock {
 		_ = h.Unit(r.ctx, u.Name, host.ResetFailed) // nothing to reset is the usual case
+	}
+	if start != "" && len(u.BeforeStart) > 0 {
+		var err error
+		if start, err = r.beforeStart(ctx, h, u, start); err != nil {
+			return r.explain(h, c.Addr, u.Name, err)
+		}
 	}
 	if start != "" {
 		if err := h.Unit(ctx, u.Name, start); err != nil {
@@ -91,6 +96,23 @@ func (r *run) bring(stop context.Context, h host.Host, c plan.Change, start host
 		return r.stays(stop, h, c, g)
 	}
 	return r.gate(stop, h, c, g, false)
+}
+
+// beforeStart does what has to be done while the process is down: a restart is a
+// stop and the start that it returns.
+func (r *run) beforeStart(ctx context.Context, h host.Host, u *resource.Unit, start host.UnitAction) (host.UnitAction, error) {
+	if start == host.Restart {
+		if err := h.Unit(ctx, u.Name, host.Stop); err != nil {
+			return "", err
+		}
+		start = host.Start
+	}
+	for _, cmd := range u.BeforeStart {
+		if err := r.script(h, cmd.Script, cmd.Args...); err != nil {
+			return "", fmt.Errorf("before the start of %s: %w", u.Name, err)
+		}
+	}
+	return start, nil
 }
 
 // settle is how long a process that ran before must stay up once its gate is

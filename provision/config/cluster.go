@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"hardway/certs"
 	"hardway/provision/addr"
 )
 
@@ -247,7 +248,8 @@ type Binaries struct {
 	Proxy string
 }
 
-// PKI is the pki block.
+// PKI is the pki block, with its defaults and blocks filled into every
+// authority and certificate.
 type PKI struct {
 	Range               hcl.Range
 	Algorithm           string
@@ -255,6 +257,32 @@ type PKI struct {
 	CAValidity          time.Duration
 	RenewBefore         time.Duration
 	CSRSigning          bool
+	// Subject is what names say beside the identity; its CN is empty.
+	Subject certs.Subject
+	// Naming has the path of every file: relative ones count from Directories.Cert.
+	Naming                  certs.Naming
+	ServiceAccountAlgorithm string
+	ServiceAccountRange     hcl.Range
+	// Authorities and Certificates are keyed by the names of the catalogue; each
+	// has all of its settings.
+	Authorities  map[string]PKIAuthority
+	Certificates map[string]PKICertificate
+}
+
+// PKIAuthority is what one authority is to be.
+type PKIAuthority struct {
+	Range      hcl.Range // of its block, else of the pki block
+	CommonName string
+	Algorithm  string
+	Validity   time.Duration
+}
+
+// PKICertificate is what one kind of leaf is to be.
+type PKICertificate struct {
+	Range       hcl.Range
+	Algorithm   string
+	Validity    time.Duration
+	RenewBefore time.Duration
 }
 
 // State is the state block.

@@ -31,7 +31,7 @@ func hostComponents() []componentKind {
 		{"controller_manager", true, plain, func(h *Host) *Component { return &h.ControllerManager }},
 		{"scheduler", true, plain, func(h *Host) *Component { return &h.Scheduler }},
 		{"kubelet", false, plain, func(h *Host) *Component { return &h.Kubelet }},
-		{"kube_proxy", false, func() schema { return componentSchema("mode") }, func(h *Host) *Component { return &h.KubeProxy }},
+		{"kube_proxy", false, kubeProxySchema, func(h *Host) *Component { return &h.KubeProxy }},
 	}
 }
 
@@ -374,8 +374,10 @@ func (l *loader) hostLayer(b *hcl.Block, ctx *hcl.EvalContext, h *Host, mastersO
 		l.diags.add(errorAt(b.DefRange, "Component not on this host", "%s does not run on a node. Write this block in a master, or at the top of a file for all masters.", b.Type))
 		return layer{}
 	}
+	out := r.layer()
 	if b.Type == "kube_proxy" {
 		r.refuseProxyMode()
+		checkScheduler(l, out)
 	}
-	return r.layer()
+	return out
 }

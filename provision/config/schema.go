@@ -131,6 +131,12 @@ func componentSchema(own ...string) schema {
 	return schema{attributes: append([]string{"flags", "config"}, own...), later: []string{"enabled"}}
 }
 
+func kubeProxySchema() schema {
+	s := componentSchema("mode")
+	s.blocks = []childBlock{{name: "ipvs"}}
+	return s
+}
+
 func etcdSchema() schema {
 	s := componentSchema("version")
 	s.blocks = []childBlock{{name: "external", later: true}, {name: "member", label: "name", later: true}}

@@ -21,43 +21,6 @@ func (l *loader) readEtcd(c *Cluster) layer {
 	return out
 }
 
-func (l *loader) readKubeProxy(c *Cluster) layer {
-	r, _ := l.block("kube_proxy", componentSchema("mode"))
-	out := r.layer()
-	r.refuseProxyMode()
-	c.KubeProxy = KubeProxy{Component: component(out), Mode: defaultProxyMode, ModeRange: r.rangeOf("mode")}
-	if mode, ok := r.word("mode"); ok {
-		c.KubeProxy.Mode = mode
-		if c.Version != "" {
-			l.diags.add(proxyModeProblem(mode, c.Version, r.rangeOf("mode")))
-		}
-	}
-	return out
-}
-
-// refuseProxyMode keeps the mode in one place: units and host preparation are
-// derived from it.
-func (r reader) refuseProxyMode() {
-	for attribute, key := range map[string]string{"flags": "proxy-mode", "config": "mode"} {
-		a := r.attrs[attribute]
-		if a == nil {
-			continue
-		}
-		v, ok := r.plainValue(attribute)
-		if !ok {
-			continue
-		}
-		entries, _ := stringKeys(v)
-		if _, found := entries[key]; found {
-			rng, ok := entryRanges(a.Expr, r.ctx)[key]
-			if !ok {
-				rng = a.Expr.Range()
-			}
-			r.l.diags.add(errorAt(rng, "Proxy mode in the wrong place", "%q in %s of kube_proxy cannot be set here, since modules and other settings follow from it. Write kube_proxy { mode = \"…\" } at the top of a file.", key, attribute))
-		}
-	}
-}
-
 func (l *loader) readRuntime(c *Cluster) layer {
 	r, _ := l.block("runtime", runtimeSchema())
 	m, _ := companions(c.Version)
@@ -221,37 +184,6 @@ func (r reader) source(s string, rng hcl.Range) string {
 func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.IsLoopback()
-}
-
-func (l *loader) readPKI(c *Cluster) {
-	r, _ := l.block("pki", schema{
-		attributes: []string{"algorithm", "certificate_validity", "ca_validity", "renew_before", "csr_signing"},
-		later:      []string{"backdate", "external_ca", "vault"},
-	})
-	c.PKI = PKI{
-		Range:               r.rng,
-		Algorithm:           r.algorithm(),
-		CertificateValidity: r.duration("certificate_validity", defaultValidity),
-		CAValidity:          r.duration("ca_validity", defaultCAValidity),
-		RenewBefore:         r.duration("renew_before", defaultRenewBefore),
-		CSRSigning:          r.flag("csr_signing", true),
-	}
-	if c.PKI.CertificateValidity > c.PKI.CAValidity {
-		r.fail("certificate_validity", "Certificates outlive their CA", "certificate_validity (%s) is longer than ca_validity (%s); a certificate is worth nothing after its CA has expired.",
-			c.PKI.CertificateValidity, c.PKI.CAValidity)
-	}
-	if c.PKI.RenewBefore >= c.PKI.CertificateValidity {
-		r.fail("renew_before", "Certificates always due", "renew_before (%s) is not shorter than certificate_validity (%s), so every plan would renew every certificate.",
-			c.PKI.RenewBefore, c.PKI.CertificateValidity)
-	}
-}
-
-func (r reader) algorithm() string {
-	if s, ok := r.text("algorithm"); ok && strings.EqualFold(s, "ed25519") {
-		r.fail("algorithm", "Unknown value", "Ed25519 is not possible: Kubernetes signs service account tokens and certificate requests with RSA or ECDSA keys only. Use %q.", defaultAlgorithm)
-		return defaultAlgorithm
-	}
-	return r.choice("algorithm", defaultAlgorithm, "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096")
 }
 
 func (l *loader) readState(c *Cluster) {

@@ -75,17 +75,19 @@ func (r reader) checkEtcdVersion(version string) {
 type proxyMode struct {
 	name                    string
 	beta, deprecated, until string // minors; empty for never
+	off                     string // the minor from which it has to be turned on by a feature gate
 	advice                  string
 }
 
 // proxyModes follows the changelogs: userspace left in 1.26, nftables came as
 // alpha in 1.29, as beta (on by default) in 1.31 and is stable since 1.33, ipvs
-// is deprecated since 1.35 and goes in 1.43.
+// is deprecated since 1.35, off by default in 1.40 and goes in 1.43
+// (kubernetes@v1.37.1:cmd/kube-proxy/app/server_linux.go).
 func proxyModes() []proxyMode {
 	return []proxyMode{
 		{name: "iptables"},
 		{name: "nftables", beta: "1.31"},
-		{name: "ipvs", deprecated: "1.35", until: "1.43", advice: "nftables"},
+		{name: "ipvs", deprecated: "1.35", off: "1.40", until: "1.43", advice: "nftables"},
 		{name: "userspace", deprecated: "1.23", until: "1.26", advice: "iptables or nftables"},
 	}
 }
@@ -109,7 +111,11 @@ func proxyModeProblem(mode, version string, rng hcl.Range) *hcl.Diagnostic {
 		case early:
 			return errorAt(rng, "Proxy mode not available", "kube-proxy has the mode %q from Kubernetes %s on, and this cluster is to have %s.", mode, m.beta, version)
 		case m.deprecated != "" && semver.Compare(v, "v"+m.deprecated) >= 0:
-			return warningAt(rng, "Proxy mode deprecated", "The mode %q of kube-proxy is deprecated since Kubernetes %s and will be removed in %s. Plan a change to %s.", mode, m.deprecated, m.until, m.advice)
+			off := ""
+			if m.off != "" {
+				off = "will be off by default in " + m.off + " and "
+			}
+			return warningAt(rng, "Proxy mode deprecated", "The mode %q of kube-proxy is deprecated since Kubernetes %s, %swill be removed in %s. Plan a change to %s.", mode, m.deprecated, off, m.until, m.advice)
 		}
 		return nil
 	}

@@ -107,7 +107,7 @@ type builder struct {
 }
 
 func newBuilder(cfg *config.Cluster) *builder {
-	return &builder{cfg: cfg, masters: cfg.Masters(), lay: layout{cfg.Directories}, kubeconfigs: map[[4]string]string{}}
+	return &builder{cfg: cfg, masters: cfg.Masters(), lay: layout{cfg.Directories, cfg.PKI.Naming}, kubeconfigs: map[[4]string]string{}}
 }
 
 func (b *builder) fail(format string, args ...any) {

@@ -47,6 +47,16 @@ func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs ma
 	}}, append(slices.Clone(deps), read...)...)
 }
 
+// beforeStart has a unit that was added do something before each start of its.
+func (hb *hostBuilder) beforeStart(a addr.Address, commands ...resource.Command) {
+	for i := range slices.Backward(hb.list) {
+		if u := hb.list[i].Spec.Unit; u != nil && hb.list[i].Addr == a {
+			u.BeforeStart = commands
+			return
+		}
+	}
+}
+
 // inputsDigest covers the unit itself and every named input, in order of name.
 func inputsDigest(text string, inputs map[string]string) string {
 	h := sha256.New()
@@ -77,6 +87,14 @@ func (hb *hostBuilder) gate(c units.Component) *resource.Gate {
 		return nil
 	}
 	host, port := e.Host, e.Port
+	if c.Name == units.ComponentKubeProxy {
+		at, err := units.KubeProxyHealthz(hb.h.KubeProxy.Config)
+		if err != nil {
+			hb.fail("%s: %s: %w", hb.h.Range, hb.at, err)
+			return nil
+		}
+		host, port = at.Addr().String(), int(at.Port())
+	}
 	if host == "" {
 		host = hb.h.Address.String()
 	}

@@ -74,8 +74,8 @@ func servedAt(port string) func(*resource.Certificate) {
 
 // pair is where a leaf of the catalogue lies.
 func (hb *hostBuilder) pair(leaf string) units.KeyPair {
-	row, _ := certs.Lookup(leaf)
-	return units.KeyPair{Cert: hb.lay.cert(row.File), Key: hb.lay.key(row.File)}
+	p := hb.lay.files.Leaves[leaf]
+	return units.KeyPair{Cert: hb.lay.pki(p.Cert), Key: hb.lay.pki(p.Key)}
 }
 
 // controlPlane adds the API server, the controller manager and the scheduler.
@@ -142,7 +142,7 @@ func (hb *hostBuilder) controllerManager(trust trusted, deps []addr.Address) {
 	u, err := units.ControllerManager(p)
 	deps = append(deps, bin, trust.frontProxy, hb.leaf(certs.LeafControllerManagerServing, servedAt("10257")))
 	hb.component(units.ComponentControllerManager, u, err, map[string]string{
-		"binary": sum, "kubeconfig": hb.apiServer(),
+		"binary": sum, "kubeconfig": client.text,
 		"root-ca": hb.generation(authority(certs.AuthorityKubernetes)), "service-account": hb.generation(keypair(certs.KeyPairServiceAccount)),
 	}, []addr.Address{bin, client.conf, trust.kubernetes}, nil, append(deps, client.all()...)...)
 }
@@ -161,6 +161,6 @@ func (hb *hostBuilder) scheduler(trust trusted, deps []addr.Address) {
 	file := hb.file(p.ConfigFile, 0o600, text)
 	u, err := units.Scheduler(p)
 	deps = append(deps, bin, file, hb.leaf(certs.LeafSchedulerServing, servedAt("10259")))
-	hb.component(units.ComponentScheduler, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
+	hb.component(units.ComponentScheduler, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": client.text},
 		[]addr.Address{bin, file, client.conf}, nil, append(deps, client.all()...)...)
 }

@@ -109,6 +109,9 @@ func describe(s resource.Spec) string {
 		if u.Gate != nil {
 			out += fmt.Sprintf("\n    gate %s: %s%s within %s", u.Gate.Name, u.Gate.HTTP, strings.Join(u.Gate.Argv, " "), u.Gate.Timeout)
 		}
+		for _, c := range u.BeforeStart {
+			out += "\n    before each start " + c.Script + " " + strings.Join(c.Args, " ")
+		}
 		for _, c := range u.Cleanup {
 			out += "\n    cleanup " + c.Script + " " + strings.Join(c.Args, " ")
 		}

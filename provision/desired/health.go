@@ -45,10 +45,10 @@ func Health(cfg *config.Cluster) health.Spec {
 // etcdHealth asks a member the way a client does: over TLS, with a certificate,
 // and for a proposal that a quorum accepts.
 func (hb *hostBuilder) etcdHealth() resource.Gate {
-	row, _ := certs.Lookup(certs.LeafEtcdHealthcheckClient)
+	client := hb.pair(certs.LeafEtcdHealthcheckClient)
 	return resource.Gate{Name: "etcdctl endpoint health", Timeout: 10 * time.Second, Argv: []string{
 		hb.lay.bin("etcdctl"), "--endpoints", "https://" + address(hb.h.Address, units.EtcdClientPort),
-		"--cacert", hb.lay.bundle(certs.AuthorityEtcd), "--cert", hb.lay.cert(row.File), "--key", hb.lay.key(row.File),
+		"--cacert", hb.lay.bundle(certs.AuthorityEtcd), "--cert", client.Cert, "--key", client.Key,
 		"--command-timeout=5s", "endpoint", "health",
 	}}
 }

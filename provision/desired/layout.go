@@ -17,7 +17,10 @@ const (
 
 // layout answers where things stand on a host. It is the one place that joins
 // the user's directories with file names.
-type layout struct{ d config.Directories }
+type layout struct {
+	d     config.Directories
+	files certs.Naming
+}
 
 func (l layout) bin(name string) string    { return path.Join(l.d.Bin, name) }
 func (l layout) plugin(name string) string { return path.Join(l.d.CNI, name) }
@@ -27,23 +30,23 @@ func (l layout) data(name ...string) string {
 }
 func (l layout) log(name string) string { return path.Join(l.d.Log, name) }
 
-// cert and key are the files of a leaf; file is the catalogue's base name, such
-// as "etcd/server".
-func (l layout) cert(file string) string { return path.Join(l.d.Cert, file+".crt") }
-func (l layout) key(file string) string  { return path.Join(l.d.Cert, file+".key") }
+// pki is a file of the PKI: names count from the directory of certificates.
+func (l layout) pki(name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(l.d.Cert, name)
+}
 
 // bundle is the trust bundle of an authority: what relying parties read. The
 // signing certificate stands in a file of its own, because kube-controller-manager
 // signs with exactly one certificate while a bundle may hold two (kubeadm#1350).
-func (l layout) bundle(authority string) string {
-	row, _ := certs.LookupAuthority(authority)
-	return path.Join(l.d.Cert, row.File+".crt")
-}
+func (l layout) bundle(authority string) string { return l.pki(l.files.Bundles[authority]) }
 
-func (l layout) signingCert() string { return path.Join(l.d.Cert, "ca-signing.crt") }
-func (l layout) signingKey() string  { return path.Join(l.d.Cert, "ca-signing.key") }
-func (l layout) saPublic() string    { return path.Join(l.d.Cert, "sa.pub") }
-func (l layout) saPrivate() string   { return path.Join(l.d.Cert, "sa.key") }
+func (l layout) signingCert() string { return l.pki(l.files.Signing.Cert) }
+func (l layout) signingKey() string  { return l.pki(l.files.Signing.Key) }
+func (l layout) saPublic() string    { return l.pki(l.files.ServiceAccount.Cert) }
+func (l layout) saPrivate() string   { return l.pki(l.files.ServiceAccount.Key) }
 
 // kubeletClient is the file that the kubelet itself replaces when it rotates
 // its client certificate; hardway seeds it once.

@@ -37,8 +37,10 @@ func (hb *hostBuilder) machine() []addr.Address {
 		deps = append(deps, hb.add(hb.at, "off", resource.Spec{Swap: &resource.Swap{Off: true}}, installed...))
 	}
 	var loaded []addr.Address
+	hb.proxyHost()
 	if m.ManageModules {
-		want := templates.DefaultModules(hb.cfg.KubeProxy.Mode)
+		want := append(templates.DefaultModules(), hb.proxyModules()...)
+		slices.SortFunc(want, func(a, b templates.Module) int { return strings.Compare(a.Name, b.Name) })
 		for _, name := range m.Modules {
 			if !slices.ContainsFunc(want, func(w templates.Module) bool { return w.Name == name }) {
 				want = append(want, templates.Module{Name: name}) // present when loaded or built in

@@ -139,39 +139,18 @@ func (hb *hostBuilder) kubelet(trust trusted, deps []addr.Address) {
 	client := hb.leaf(certs.LeafKubeletClient, func(c *resource.Certificate) {
 		c.CertPath, c.KeyPath, c.Combined, c.Once = current, current, true, true
 	})
-	_, conf := hb.kubeconfig("kubelet.conf", "system:node:"+hb.h.Name, hb.apiServer(), current, current)
+	_, kubeconfig, conf := hb.kubeconfig("kubelet.conf", "system:node:"+hb.h.Name, hb.apiServer(), current, current)
 	serving := hb.leaf(certs.LeafKubeletServing, servedAt("10250"))
 	u, err := units.Kubelet(p)
 	// The kubelet makes it at its first start, and looks there for volume plugins.
 	plugins := hb.dir("/usr/libexec/kubernetes", resource.Directory{Meta: resource.Root(0o755), Purge: true})
 	deps = append(deps, bin, root, plugins, config, client, conf, serving, trust.kubernetes)
-	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
+	hb.component(units.ComponentKubelet, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": kubeconfig},
 		[]addr.Address{bin, config, conf, client}, []resource.Command{
 			{Script: "pods-stop", Args: []string{hb.lay.bin("ctr"), templates.ContainerdSocket}},
 			{Script: "kubelet-unmount", Args: []string{p.RootDir}},
 			{Script: "cleanup-cni", Args: []string{hb.cfg.Name, templates.CNIBridge}},
 		}, deps...)
-}
-
-func (hb *hostBuilder) kubeProxy(trust trusted, deps []addr.Address) {
-	bin, sum := hb.binary(units.ComponentKubeProxy, hb.lay.bin(units.ComponentKubeProxy))
-	conf, client := hb.client(certs.LeafKubeProxy, hb.apiServer(), trust)
-	p := units.KubeProxyParams{
-		Version: hb.cfg.Version, Bin: hb.cfg.Directories.Bin, NodeName: hb.h.Name, Kubeconfig: conf,
-		ConfigFile: hb.lay.conf("kube-proxy.yaml"), Mode: hb.cfg.KubeProxy.Mode, PodCIDR: hb.cfg.PodCIDR,
-		Flags: hb.h.KubeProxy.Flags, Config: hb.h.KubeProxy.Config,
-	}
-	if hb.cfg.Network.Name == "bridge" {
-		p.Bridge = templates.CNIBridge
-	}
-	text, err := units.KubeProxyConfig(p)
-	if err != nil {
-		hb.fail("%s: %w", hb.h.Range, err)
-	}
-	config := hb.file(p.ConfigFile, 0o600, text)
-	u, err := units.KubeProxy(p)
-	hb.component(units.ComponentKubeProxy, u, err, map[string]string{"binary": sum, "config": text, "kubeconfig": hb.apiServer()},
-		[]addr.Address{bin, config, client.conf}, []resource.Command{{Script: "cleanup-proxy"}}, slices.Concat(deps, client.all())...)
 }
 
 // nodeTimeout is how long a host may take to become a Ready node.

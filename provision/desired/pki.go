@@ -15,11 +15,12 @@ import (
 // service-account keys.
 func (b *builder) authorities() {
 	for _, row := range certs.Authorities() {
+		a := b.cfg.PKI.Authorities[row.Name]
 		b.add(cluster, row.Name, resource.Spec{Authority: &resource.Authority{
-			CN: row.CN, Algorithm: b.cfg.PKI.Algorithm, Validity: b.cfg.PKI.CAValidity, Generation: 1,
+			CN: a.CommonName, Names: resource.Subject(b.cfg.PKI.Subject), Algorithm: a.Algorithm, Validity: a.Validity, Generation: 1,
 		}})
 	}
-	b.add(cluster, certs.KeyPairServiceAccount, resource.Spec{KeyPair: &resource.KeyPair{Algorithm: b.cfg.PKI.Algorithm, Generation: 1}})
+	b.add(cluster, certs.KeyPairServiceAccount, resource.Spec{KeyPair: &resource.KeyPair{Algorithm: b.cfg.PKI.ServiceAccountAlgorithm, Generation: 1}})
 }
 
 // generation names an authority or key pair as an input of what reads it: a
@@ -54,28 +55,37 @@ func (hb *hostBuilder) trust() trusted {
 
 // leaf adds a certificate of the catalogue with its key.
 func (hb *hostBuilder) leaf(name string, change func(*resource.Certificate)) addr.Address {
-	row, _ := certs.Lookup(name)
-	req, err := certs.NewRequest(name, hb.params())
+	set := hb.cfg.PKI.Certificates[name]
+	params := hb.params()
+	params.Algorithm, params.Validity = certs.Algorithm(set.Algorithm), set.Validity
+	req, err := certs.NewRequest(name, params)
 	if err != nil {
 		hb.fail("%s: %w", hb.h.Range, err)
 	}
+	files := hb.pair(name)
 	c := resource.Certificate{
-		Name: name, CertPath: hb.lay.cert(row.File), KeyPath: hb.lay.key(row.File), Owner: "root", Group: "root",
-		Authority: req.Authority, Subject: resource.Subject{CN: req.Subject.CN, O: req.Subject.O},
+		Name: name, CertPath: files.Cert, KeyPath: files.Key, Owner: "root", Group: "root",
+		Authority: req.Authority, Subject: resource.Subject(req.Subject),
 		DNS: req.DNS, IPs: req.IPs, Usages: req.Usages, Algorithm: string(req.Algorithm),
-		Validity: req.Validity, RenewBefore: hb.cfg.PKI.RenewBefore,
+		Validity: req.Validity, RenewBefore: set.RenewBefore,
 	}
 	if change != nil {
 		change(&c)
 	}
-	return hb.add(hb.at, name, resource.Spec{Certificate: &c}, authority(req.Authority), hb.plain(path.Dir(c.CertPath)))
+	deps := []addr.Address{authority(req.Authority)}
+	for _, dir := range []string{path.Dir(c.CertPath), path.Dir(c.KeyPath)} {
+		if !system[dir] {
+			deps = append(deps, hb.plain(dir))
+		}
+	}
+	return hb.add(hb.at, name, resource.Spec{Certificate: &c}, deps...)
 }
 
 // params are the names that the certificates of a host may carry.
 func (hb *hostBuilder) params() certs.Params {
 	p := certs.Params{
 		Host: certHost(hb.h), ServiceIP: hb.cfg.ServiceCIDR.Masked().Addr().Next(), DNSDomain: hb.cfg.DNSDomain,
-		ExtraSANs: hb.cfg.API.ExtraSANs, Algorithm: certs.Algorithm(hb.cfg.PKI.Algorithm), Validity: hb.cfg.PKI.CertificateValidity,
+		ExtraSANs: hb.cfg.API.ExtraSANs, Names: hb.cfg.PKI.Subject,
 	}
 	for _, m := range hb.masters {
 		p.Masters = append(p.Masters, certHost(m))
@@ -91,8 +101,8 @@ func certHost(h config.Host) certs.Host {
 }
 
 // kubeconfig adds a host's kubeconfig. It references the certificate's files,
-// so that a renewed one is noticed without a restart.
-func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...addr.Address) (string, addr.Address) {
+// so that a renewed one is noticed without a restart. It returns path and text.
+func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...addr.Address) (string, string, addr.Address) {
 	// Those that hold no name of a host are the same on all of them.
 	like := [4]string{user, server, cert, key}
 	text, made := hb.kubeconfigs[like]
@@ -108,11 +118,14 @@ func (hb *hostBuilder) kubeconfig(name, user, server, cert, key string, deps ...
 		hb.kubeconfigs[like] = text
 	}
 	p := hb.lay.conf(name)
-	return p, hb.file(p, 0o600, text, deps...)
+	return p, text, hb.file(p, 0o600, text, deps...)
 }
 
 // credential is a client certificate with the kubeconfig that carries it.
-type credential struct{ cert, conf, trust addr.Address }
+type credential struct {
+	cert, conf, trust addr.Address
+	text              string // of the kubeconfig, which is read at the start
+}
 
 // all is what to wait for.
 func (c credential) all() []addr.Address { return []addr.Address{c.cert, c.conf, c.trust} }
@@ -123,6 +136,6 @@ func (hb *hostBuilder) client(leaf, server string, trust trusted) (string, crede
 	row, _ := certs.Lookup(leaf)
 	c := credential{cert: hb.leaf(leaf, nil), trust: trust.kubernetes}
 	var p string
-	p, c.conf = hb.kubeconfig(row.Kubeconfig, row.CN, server, hb.lay.cert(row.File), hb.lay.key(row.File))
+	p, c.text, c.conf = hb.kubeconfig(row.Kubeconfig, row.CN, server, hb.pair(leaf).Cert, hb.pair(leaf).Key)
 	return p, c
 }

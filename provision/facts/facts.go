@@ -130,7 +130,10 @@ type Observation struct {
 	Units   map[string]Unit   `json:"units,omitempty"`
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	Modules map[string]bool   `json:"modules,omitempty"`
-	Swaps   []string          `json:"swaps,omitempty"`
+	// Unloadable is why a module that was asked for, and is not there, cannot be
+	// loaded either, as modprobe said when it was asked without doing it.
+	Unloadable map[string]string `json:"unloadable,omitempty"`
+	Swaps      []string          `json:"swaps,omitempty"`
 	// Images maps an image reference to the digest of the archive it came from
 	// (the label hardway puts on it), empty when unlabelled.
 	Images map[string]string `json:"images,omitempty"`

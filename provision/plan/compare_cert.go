@@ -16,7 +16,7 @@ import (
 // Request returns the certificate request that a resource describes.
 func Request(c *resource.Certificate) certs.Request {
 	return certs.Request{
-		Name: c.Name, Authority: c.Authority, Subject: certs.Subject{CN: c.Subject.CN, O: c.Subject.O},
+		Name: c.Name, Authority: c.Authority, Subject: certs.Subject(c.Subject),
 		DNS: c.DNS, IPs: c.IPs, Usages: c.Usages, Algorithm: certs.Algorithm(c.Algorithm), Validity: c.Validity,
 	}
 }
@@ -87,7 +87,7 @@ func (c *comparison) wanted(want *resource.Certificate, authority state.Authorit
 	certMode, keyMode := CertificateModes(want)
 	out := Attrs{
 		"path":       value(want.CertPath),
-		"subject":    value(subject(want.Subject.CN, want.Subject.O)),
+		"subject":    value(certs.Subject(want.Subject).String()),
 		"sans":       list(want.DNS, want.IPs),
 		"issuer":     value(want.Authority),
 		"usages":     list(want.Usages),
@@ -131,7 +131,7 @@ func certificateFiles(want *resource.Certificate, cert, key facts.File) Attrs {
 // leaf describes a certificate by what it says.
 func (c *comparison) leaf(info certs.Info) Attrs {
 	return Attrs{
-		"subject":    value(subject(info.Subject.CN, info.Subject.O)),
+		"subject":    value(info.Subject.String()),
 		"sans":       list(info.DNS, info.IPs, info.OtherNames),
 		"issuer":     value(c.issuer(info)),
 		"usages":     list(info.Usages),
@@ -212,14 +212,6 @@ func CertificateModes(c *resource.Certificate) (cert, key uint32) {
 	return 0o644, 0o600
 }
 
-func subject(cn string, o []string) string {
-	s := "CN=" + cn
-	for _, x := range o {
-		s += ", O=" + x
-	}
-	return s
-}
-
 // issuer names the authority as the configuration does, where it is ours.
 func (c *comparison) issuer(info certs.Info) string {
 	for _, name := range slices.Sorted(maps.Keys(c.in.State.Authorities)) {
@@ -240,8 +232,10 @@ func (c *comparison) material(ch *Change) {
 	switch name := ch.Addr.Name; {
 	case ch.Spec.Authority != nil:
 		a := ch.Spec.Authority
+		dn := certs.Subject(a.Names)
+		dn.CN = a.CN
 		ch.After = Attrs{
-			"subject": value("CN=" + a.CN), "algorithm": value(a.Algorithm),
+			"subject": value(dn.String()), "algorithm": value(a.Algorithm),
 			"not_after": value(c.in.Now.Add(a.Validity).UTC().Format(time.DateOnly)),
 			"serial":    {Unknown: true}, "key": {Unknown: true, Sensitive: true},
 		}
@@ -255,7 +249,7 @@ func (c *comparison) material(ch *Change) {
 				"it ends on %s, in %d days, and every certificate that it signed ends with it; replacing an authority is not supported yet",
 				have.NotAfter.UTC().Format(time.DateOnly), int(left.Hours()/24))})
 		}
-		ch.After = Attrs{"subject": value("CN=" + a.CN), "not_after": value(have.NotAfter.UTC().Format(time.DateOnly)), "key": {Sensitive: true}}
+		ch.After = Attrs{"subject": value(dn.String()), "not_after": value(have.NotAfter.UTC().Format(time.DateOnly)), "key": {Sensitive: true}}
 		ch.Before = ch.After
 	default:
 		ch.After = Attrs{"algorithm": value(ch.Spec.KeyPair.Algorithm), "key": {Unknown: true, Sensitive: true}}

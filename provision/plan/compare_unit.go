@@ -23,6 +23,9 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	ch.Unit = steps
 
 	defer func() {
+		if ch.Action == Update && steps.Start != "" && len(u.BeforeStart) > 0 {
+			ch.After["before_start"] = commands(u.BeforeStart)
+		}
 		// A member of a new etcd cluster says READY only when it has a quorum, so
 		// whoever waits for the first would never start the second.
 		if steps.Start == "start" && u.Stage == stageEtcd {
@@ -109,6 +112,15 @@ func compareUnit(ch *Change, u *resource.Unit, obs facts.Observation, record sta
 	case foreign && steps.Write:
 		steps.Start, ch.Disruption = "restart", Restart
 	}
+}
+
+// commands are scripts with their arguments, one a line.
+func commands(list []resource.Command) Value {
+	var lines []string
+	for _, c := range list {
+		lines = append(lines, strings.Join(append([]string{c.Script}, c.Args...), " "))
+	}
+	return value(strings.Join(lines, "\n"))
 }
 
 // wording is how the text of a unit file stands to the one that should be.

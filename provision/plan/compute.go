@@ -149,13 +149,12 @@ func (c *comparison) desired(r resource.Resource) {
 	if record.Removing { // an interrupted destroy may have put back what stood there before
 		owned = false
 	}
-	if from := record.Path(); owned && from != r.Spec.Path() {
-		// It has another place now, where whatever stands is not ours.
-		c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: r.Addr,
-			Summary: fmt.Sprintf("it moves from %s to %s; what stands at the old place is left there: remove it by hand", from, r.Spec.Path())})
-		record, owned = state.Record{}, false
-	}
 	ch := Change{Addr: r.Addr, Action: NoOp, Disruption: None, DependsOn: r.DependsOn, Spec: r.Spec}
+	// To a host that does not answer nothing is moved either.
+	if _, seen := c.host(r.Addr); owned && (seen || inState(r.Spec)) && c.moves(&ch, record) {
+		record, owned = state.Record{}, false
+		ch.Prior = c.back(&ch)
+	}
 	var obs facts.Observation
 	if !inState(r.Spec) {
 		var ok bool
@@ -165,6 +164,10 @@ func (c *comparison) desired(r resource.Resource) {
 	}
 	if !c.compare(&ch, obs, record, owned) {
 		return // deferred
+	}
+	if ch.Former != nil {
+		ch.note(Update, "")
+		ch.Reason = "it moves here from " + ch.Former.Addr.Name
 	}
 	recall(&ch, record)
 	if ch.Unit != nil && ch.Unit.Start == "" && record.RestartOwed && r.Spec.Unit.Running {

@@ -55,6 +55,9 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: a, Summary: d.Path + " and its data are kept; `hardway destroy --destroy-data` removes them"})
 			return // and its record, for the day when somebody does
 		}
+		if c.in.Mode != Destroy && isFormer(a, r) && !c.deleteFormer(&ch) || c.in.Mode != Destroy && c.stillInside(&ch) {
+			return
+		}
 		if u := r.Spec.Unit; u != nil && obs.Units[u.Name].Active == "active" {
 			ch.Disruption = Restart
 		}

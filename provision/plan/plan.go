@@ -109,6 +109,8 @@ type Change struct {
 	// Prior is what stood there before hardway, to be recorded before the
 	// first change, and to be put back by a deletion.
 	Prior *state.Prior `json:"prior,omitempty"`
+	// Former is what the change leaves at another place than the new one.
+	Former *Former `json:"former,omitempty"`
 	// Unit holds the steps of a unit's change.
 	Unit *UnitSteps `json:"unit,omitempty"`
 	// Quorum must hold right before the change: a member of etcd is touched only

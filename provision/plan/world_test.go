@@ -219,6 +219,11 @@ func (w *world) make(c Change) {
 	if c.Prior != nil {
 		begin.Prior = *c.Prior
 	}
+	if f := c.Former; f != nil {
+		was := w.snap.Resources[c.Addr]
+		w.record(state.Entry{Begin: &state.Begin{Addr: f.Addr, Spec: f.Spec, DependsOn: was.DependsOn, Prior: was.Prior}})
+		w.record(state.Entry{Done: &state.Done{Addr: f.Addr, SHA256: was.SHA256, Certificate: was.Certificate}})
+	}
 	w.record(state.Entry{Begin: &begin})
 	d := state.Done{Addr: c.Addr}
 	if c.Addr.Host.IsCluster() {
@@ -237,7 +242,7 @@ func (w *world) material(c Change) {
 		keys.Authorities, keys.KeyPairs = map[string]state.Authority{}, map[string]state.KeyPair{}
 	}
 	if a := c.Spec.Authority; a != nil {
-		made, err := certs.NewAuthority(certs.AuthoritySpec{Name: c.Addr.Name, CN: a.CN, Algorithm: certs.Algorithm(a.Algorithm),
+		made, err := certs.NewAuthority(certs.AuthoritySpec{Name: c.Addr.Name, CN: a.CN, Names: certs.Subject(a.Names), Algorithm: certs.Algorithm(a.Algorithm),
 			Validity: a.Validity, Generation: a.Generation, Now: w.now})
 		if err != nil {
 			w.t.Fatal(err)

@@ -108,16 +108,21 @@ type Certificate struct {
 	Endpoint string `json:"endpoint,omitempty"`
 }
 
-// Subject is the part of a distinguished name that Kubernetes reads: CN is the
-// user, O the groups.
+// Subject is a distinguished name. Kubernetes reads CN, the user, and O, the groups.
 type Subject struct {
 	CN string   `json:"cn"`
 	O  []string `json:"o,omitempty"`
+	OU []string `json:"ou,omitempty"`
+	L  []string `json:"l,omitempty"`
+	ST []string `json:"st,omitempty"`
+	C  []string `json:"c,omitempty"`
 }
 
 // Authority is a certificate authority.
 type Authority struct {
-	CN         string        `json:"cn"`
+	CN string `json:"cn"`
+	// Names are the other parts of its subject; their CN is empty.
+	Names      Subject       `json:"names,omitzero"`
 	Algorithm  string        `json:"algorithm"`
 	Validity   time.Duration `json:"validity"`
 	Generation int           `json:"generation"`
@@ -149,6 +154,9 @@ type Unit struct {
 	Oneshot bool `json:"oneshot,omitempty"`
 	// Gate is what must hold before anything that depends on the unit goes on.
 	Gate *Gate `json:"gate,omitempty"`
+	// BeforeStart runs before each start that hardway makes, while the process is
+	// down: it removes what one with other settings left, and would not find.
+	BeforeStart []Command `json:"before_start,omitempty"`
 	// Cleanup runs after the unit was stopped for good, in order: what the
 	// process leaves behind (mounts, rules, interfaces) is nobody else's to remove.
 	Cleanup []Command `json:"cleanup,omitempty"`

@@ -48,7 +48,9 @@ effects() { # the module's record, once its last effect is known
 			either "$module"
 			! grep -q "/$pattern\.ko\$" -- "$builtin" || present=1
 		fi
-		rec module "$module" $present
+		without=
+		[ $present = 1 ] || without=$(modprobe -n -- "$module" 2>&1 </dev/null) && without=
+		rec module "$module" $present "$without"
 	fi
 	module=
 }
@@ -349,7 +351,7 @@ grep -B 1 '/32 host LOCAL' /proc/net/fib_trie 2>/dev/null
 printf '\0'
 IFS=:
 for command in iptables nft ip modprobe conntrack socat swapoff sysctl bash systemctl flock mount \
-	umount losetup nsenter ipset ethtool tar apparmor_parser semanage restorecon setenforce firewall-cmd ufw \
+	umount losetup nsenter ipset ipvsadm ethtool tar apparmor_parser semanage restorecon setenforce firewall-cmd ufw \
 	apt-get dnf zypper apk; do
 	for dir in $PATH; do
 		if [ -x "$dir/$command" ]; then

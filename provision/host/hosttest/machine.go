@@ -103,7 +103,7 @@ func NewMachine(name string) *Machine {
 		Arch:   "amd64", Hostname: name, Kernel: "6.1.0-test", Cgroup: 2, CPUs: 2, MemoryKB: 4 << 20,
 		Machine: digest("machine " + name)[:32], Commands: map[string]string{},
 	}
-	for _, c := range []string{"iptables", "nft", "ip", "modprobe", "conntrack", "socat", "swapoff", "sysctl", "bash", "systemctl", "flock", "mount", "umount", "losetup", "nsenter", "ipset", "ethtool", "tar", "apt-get"} {
+	for _, c := range []string{"iptables", "nft", "ip", "modprobe", "conntrack", "socat", "swapoff", "sysctl", "bash", "systemctl", "flock", "mount", "umount", "losetup", "nsenter", "ipset", "ipvsadm", "ethtool", "tar", "apt-get"} {
 		m.system.Commands[c] = "/usr/sbin/" + c
 	}
 	for _, dir := range []string{

@@ -42,7 +42,14 @@ func (m *Machine) observe(req facts.Request) facts.Observation {
 		if o.Modules == nil {
 			o.Modules = map[string]bool{}
 		}
-		o.Modules[r.Name] = m.modules[r.Name]
+		present, loadable := m.modules[r.Name]
+		o.Modules[r.Name] = present
+		if !loadable {
+			if o.Unloadable == nil {
+				o.Unloadable = map[string]string{}
+			}
+			o.Unloadable[r.Name] = "modprobe: FATAL: Module " + r.Name + " not found"
+		}
 	}
 	if req.Images != nil {
 		o.Images = maps.Clone(m.images)

@@ -14,7 +14,7 @@ import (
 // fieldsOf says how many fields follow the name of a record. One record ends with
 // an empty field instead: inputs.
 var fieldsOf = map[string]int{
-	"clock": 1, "uname": 3, "error": 1, "module": 2, "sysctl": 1, "json": 1, "kube": 2, "mark": 3, "file": 7, "empty": 1, "sums": 1,
+	"clock": 1, "uname": 3, "error": 1, "module": 3, "sysctl": 1, "json": 1, "kube": 2, "mark": 3, "file": 7, "empty": 1, "sums": 1,
 	"contents": 1, "content": 2, "certificates": 1, "units": 1, "dropins": 1, "images": 1, "listen": 2, "socket": 2,
 	"system": 1, "cgroup": 1, "ipv4": 1, "command": 2, "Z": 0,
 	"inputs": -1,
@@ -138,7 +138,7 @@ func (p *observationParser) record(name string, f []string) error {
 	case "error":
 		err = errors.New(printable(f[0], 500))
 	case "module":
-		err = p.module(f[0], f[1] == "1")
+		err = p.module(f[0], f[1] == "1", printable(f[2], 300))
 	case "sysctl":
 		p.sysctl(f[0], "")
 	case "system":
@@ -199,10 +199,16 @@ func (p *observationParser) record(name string, f []string) error {
 	return err
 }
 
-func (p *observationParser) module(name string, present bool) error {
+func (p *observationParser) module(name string, present bool, unloadable string) error {
 	for _, asked := range p.req.Modules {
 		if asked.Name == name {
 			p.obs.Modules[asked.Name] = present
+			if unloadable != "" {
+				if p.obs.Unloadable == nil {
+					p.obs.Unloadable = map[string]string{}
+				}
+				p.obs.Unloadable[asked.Name] = unloadable
+			}
 			return nil
 		}
 	}

@@ -43,7 +43,7 @@ func fullAnswer() []byte {
 	return records(
 		[]string{"clock", "1000.500000000"},
 		[]string{"uname", "m1", "6.1.0", "x86_64"},
-		[]string{"module", "overlay", "1"},
+		[]string{"module", "overlay", "1", ""},
 		[]string{"sysctl", "/proc/sys/net/ipv4/ip_forward"},
 		[]string{"sysctl", "/proc/sys/net/ipv4/conf/eth0.1/forwarding"},
 		[]string{"sysctl", "/proc/sys/kernel/empty"},
