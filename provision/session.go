@@ -174,7 +174,7 @@ func (s *Session) holder(operation string) string {
 func (s *Session) dialSSH(ctx context.Context, h config.Host) (host.Host, error) {
 	c := ssh.Config{
 		Name: h.Addr.String(), Address: joinHostPort(h.SSH.Host, h.SSH.Port), User: h.SSH.User,
-		PrivateKeyPath: h.SSH.PrivateKey, AgentSocket: s.opts.Getenv("SSH_AUTH_SOCK"), KnownHosts: h.SSH.KnownHosts,
+		PrivateKeys: []string{h.SSH.PrivateKey}, AgentSocket: s.opts.Getenv("SSH_AUTH_SOCK"), KnownHosts: h.SSH.KnownHosts,
 		Become: ssh.Become{Method: ssh.BecomeMethod(h.SSH.Become.Method)}, ConnectTimeout: h.SSH.ConnectTimeout,
 	}
 	if h.SSH.Become.Password.IsSet() {
