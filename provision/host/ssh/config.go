@@ -62,10 +62,13 @@ type Config struct {
 
 	// Dial opens the TCP connection, net.Dialer's way when nil; Bastion.Dial leads
 	// through another machine.
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial  DialFunc
 	Now   func() time.Time // time.Now when nil
 	Hooks Hooks
 }
+
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Become says how the user becomes root.
 type Become struct {
