@@ -58,22 +58,56 @@ func (s *Session) dialSSH(ctx context.Context, h config.Host) (host.Host, error)
 
 // to returns how to reach a host, through its bastions.
 func (r *routes) to(ctx context.Context, h config.Host) (ssh.Config, error) {
-	c, jumps, err := r.resolve(ctx, h.Addr.String(), h.SSH.Login)
+	way, err := r.way(ctx, h)
 	if err != nil {
-		return c, err
+		return ssh.Config{}, err
 	}
-	hops := h.SSH.Bastions
-	if len(hops) == 0 && !h.SSH.Direct {
-		hops = jumped(h.SSH.Login, jumps)
-	}
-	if c.Dial, err = r.through(ctx, h, hops); err != nil {
-		return c, err
-	}
+	c := way[len(way)-1]
 	c.Become = become(h.SSH.Become, c.User)
 	if c.Become.Method == ssh.BecomeNone && c.User != "root" {
 		return c, fmt.Errorf("%s: ssh_config says user %s, who cannot become root with become { method = \"none\" }", h.Addr, c.User)
 	}
 	return c, nil
+}
+
+// way returns the machines on the way to a host, which is the last of them. Each
+// after the first is dialled from the one before it.
+func (r *routes) way(ctx context.Context, h config.Host) ([]ssh.Config, error) {
+	last, jumps, err := r.resolve(ctx, h.Addr.String(), h.SSH.Login)
+	if err != nil {
+		return nil, err
+	}
+	hops := h.SSH.Bastions
+	if len(hops) == 0 && !h.SSH.Direct {
+		if hops, err = r.jumped(ctx, h.SSH.Login, jumps, 0); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Addr, err)
+		}
+	}
+	var way []ssh.Config
+	var dial ssh.DialFunc
+	id := ""
+	for _, hop := range hops {
+		c, _, err := r.resolve(ctx, "bastion "+hop.Host, hop)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Addr, err)
+		}
+		c.Dial = dial
+		way = append(way, c)
+		id += fmt.Sprintf("%q %q %q %q %q %v %q %q\n", c.Address, c.User, c.PrivateKeys, c.Certificates, c.AgentSocket, c.IdentitiesOnly, c.KnownHosts, c.HostKeyAlias)
+		dial = r.bastion(id, c).Dial
+	}
+	last.Dial = dial
+	return append(way, last), nil
+}
+
+// bastion returns the one that hosts with the same way share.
+func (r *routes) bastion(id string, c ssh.Config) *ssh.Bastion {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bastions[id] == nil {
+		r.bastions[id] = ssh.NewBastion(c)
+	}
+	return r.bastions[id]
 }
 
 func become(b config.Become, user string) ssh.Become {
@@ -90,49 +124,28 @@ func become(b config.Become, user string) ssh.Become {
 }
 
 // jumped makes hops of ssh_config's ProxyJump. What ssh_config and the directive do
-// not say of them comes from the ssh block, as for a bastion block.
-func jumped(outer config.Login, jumps []sshconfig.Jump) []config.Login {
+// not say of them comes from the ssh block, as for a bastion block. The first one may
+// have a way of its own, as with ssh -J.
+func (r *routes) jumped(ctx context.Context, outer config.Login, jumps []sshconfig.Jump, depth int) ([]config.Login, error) {
+	if len(jumps)+depth > maxHops {
+		return nil, fmt.Errorf("more than %d bastions on the way; ProxyJump in ssh_config may lead in a circle", maxHops)
+	}
 	var out []config.Login
-	for _, j := range jumps {
+	for i, j := range jumps {
 		hop := outer
 		hop.Host, hop.Port, hop.User, hop.Password, hop.HostKeyAlias = j.Host, j.Port, cmp.Or(j.User, outer.User), config.Secret{}, ""
+		if i == 0 {
+			_, more, err := r.resolve(ctx, "bastion "+hop.Host, hop)
+			if err != nil {
+				return nil, err
+			}
+			if out, err = r.jumped(ctx, outer, more, depth+len(jumps)); err != nil {
+				return nil, err
+			}
+		}
 		out = append(out, hop)
 	}
-	return out
-}
-
-// through returns the way over bastions, or nil where there are none. Hosts with the
-// same way share its connections.
-func (r *routes) through(ctx context.Context, h config.Host, hops []config.Login) (ssh.DialFunc, error) {
-	var dial ssh.DialFunc
-	way := ""
-	for n := 0; n < len(hops); n++ {
-		if n >= maxHops {
-			return nil, fmt.Errorf("%s: more than %d bastions on the way; ProxyJump in ssh_config may lead in a circle", h.Addr, maxHops)
-		}
-		c, jumps, err := r.resolve(ctx, "bastion "+hops[n].Host, hops[n])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", h.Addr, err)
-		}
-		if more := jumped(hops[n], jumps); n == 0 && len(more) > 0 && len(h.SSH.Bastions) == 0 {
-			// The first one may have a way of its own, as with ssh -J.
-			if len(hops)+len(more) > maxHops {
-				return nil, fmt.Errorf("%s: more than %d bastions on the way; ProxyJump in ssh_config may lead in a circle", h.Addr, maxHops)
-			}
-			hops = append(more, hops...)
-			n = -1
-			continue
-		}
-		c.Dial = dial
-		way += fmt.Sprintf("%q %q %q %q %q %v %q %q\n", c.Address, c.User, c.PrivateKeys, c.Certificates, c.AgentSocket, c.IdentitiesOnly, c.KnownHosts, c.HostKeyAlias)
-		r.mu.Lock()
-		if r.bastions[way] == nil {
-			r.bastions[way] = ssh.NewBastion(c)
-		}
-		dial = r.bastions[way].Dial
-		r.mu.Unlock()
-	}
-	return dial, nil
+	return out, nil
 }
 
 // resolve lays what the configuration says of one login over what ssh_config says.
