@@ -26,7 +26,7 @@ rm -rf "$dir"
 # Wait for the question, byte by byte: what is typed before it is thrown away. A
 # rule with nopass never asks.
 seen=
-while c=$(timeout 30 head -c 1 <&7 && echo .) && c=${c%.} && [ ${#seen} -lt 1000 ]; do
+while c=$(timeout 30 head -c 1 <&7 && echo .) && c=${c%.} && [ -n "$c" ] && [ ${#seen} -lt 1000 ]; do
 	seen=$seen$c
 	case $seen in
 	*assword:*)

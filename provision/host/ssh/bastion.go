@@ -218,8 +218,21 @@ func (c *behind) explain(err error) error {
 	if err == nil {
 		return nil
 	}
+	if reason := lostOnTheWay(c); reason != nil {
+		return reason
+	}
+	return err
+}
+
+// lostOnTheWay returns what became of the bastion that a connection leads through, or
+// nil if that lives, or there is none.
+func lostOnTheWay(conn net.Conn) error {
+	c, ok := conn.(*behind)
+	if !ok {
+		return nil
+	}
 	if reason := c.bastion.over(c.ended); reason != nil {
 		return c.bastion.fault(reason)
 	}
-	return err
+	return nil
 }

@@ -154,7 +154,7 @@ func (c Config) withDefaults() (Config, error) {
 	default:
 		return c, fmt.Errorf("%s: unknown way to become root: %q", c.Name, c.Become.Method)
 	}
-	if len(c.Signers) == 0 && len(c.PrivateKeys) == 0 && c.AgentSocket == "" && c.Password == nil {
+	if len(c.Signers) == 0 && len(c.PrivateKeys) == 0 && len(c.Certificates) == 0 && c.AgentSocket == "" && c.Password == nil {
 		return c, errors.New(c.Name + ": no private key, no agent and no password to log in with; write ssh { private_key = … }, or start an ssh-agent")
 	}
 	if c.Keys == nil {

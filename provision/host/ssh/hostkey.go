@@ -30,18 +30,17 @@ func (e *UnknownHostError) Error() string {
 // ChangedKeyError is a host whose key is another one than known_hosts has.
 type ChangedKeyError struct {
 	Host, Address string
+	Name          string // that known_hosts has it by
 	Place         string // FILE:LINE of the known key
 	Known, Got    string // fingerprints
 }
 
 func (e *ChangedKeyError) Error() string {
-	host, port, _ := net.SplitHostPort(e.Address)
-	name := xknownhosts.Normalize(net.JoinHostPort(host, port))
 	file := e.Place[:strings.LastIndexByte(e.Place, ':')]
 	return fmt.Sprintf("%s (%s): the host key is not the known one: %s has %s, the host offers %s. "+
 		"Somebody may be in between. If the machine was made anew, check the fingerprint on its own console, "+
-		"remove the old key (ssh-keygen -f %s -R '%s') and add the new one",
-		e.Host, e.Address, e.Place, e.Known, e.Got, file, name)
+		"remove the old key (ssh-keygen -f %s -R '%s') and have the new one added: hardway ssh trust",
+		e.Host, e.Address, e.Place, e.Known, e.Got, file, e.Name)
 }
 
 // RevokedKeyError is a host that shows a key marked @revoked.
@@ -156,7 +155,9 @@ func newHostKeys(c Config) (*hostKeys, error) {
 	if c.HostKeyAlias != "" {
 		k.address = net.JoinHostPort(c.HostKeyAlias, "22") // known_hosts has an alias without a port
 	}
-	k.algorithms = known.db.HostKeyAlgorithms(k.address)
+	if k.algorithms = known.db.HostKeyAlgorithms(k.address); len(k.algorithms) == 0 {
+		k.algorithms = plainAlgorithms() // a certificate would only hide that the host is unknown
+	}
 	k.config.KnownHosts = known.files
 	verify := known.db.HostKeyCallback()
 	k.callback = func(hostname string, remote net.Addr, key ssh.PublicKey) error {
@@ -164,6 +165,11 @@ func newHostKeys(c Config) (*hostKeys, error) {
 		return k.refused
 	}
 	return k, nil
+}
+
+// plainAlgorithms are those of keys without certificates, the shortest first.
+func plainAlgorithms() []string {
+	return []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 }
 
 // explain turns what known_hosts says into an error with a next step.
@@ -194,7 +200,7 @@ func (k *hostKeys) explain(err error, key ssh.PublicKey) error {
 			known = w
 		}
 	}
-	return &ChangedKeyError{Host: k.config.Name, Address: k.config.Address, Got: got,
+	return &ChangedKeyError{Host: k.config.Name, Address: k.config.Address, Name: xknownhosts.Normalize(k.address), Got: got,
 		Place: fmt.Sprintf("%s:%d", known.Filename, known.Line), Known: ssh.FingerprintSHA256(known.Key)}
 }
 

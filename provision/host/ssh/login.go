@@ -15,6 +15,8 @@ import (
 // at the sixth failure (MaxAuthTries), and every key that it does not take is one.
 const maxAttempts = 6
 
+const tooMany = "not tried, since a server ends the connection after 6 failures; name the key with private_key"
+
 // The names of methods, RFC 4252 and RFC 4256.
 const (
 	methodKey         = "publickey"
@@ -90,6 +92,9 @@ func newLogin(ctx context.Context, c Config, wait *patience) (*login, error) {
 func (l *login) useless() error {
 	var why []string
 	for _, a := range l.attempts {
+		if !strings.Contains(a.why, a.what) {
+			a.why = a.what + ": " + a.why
+		}
 		why = append(why, a.why)
 	}
 	if len(why) == 0 {
@@ -117,7 +122,7 @@ func (l *login) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 			continue
 		}
 		if l.offered >= l.limit() && a.method == methodKey || l.offered >= maxAttempts {
-			a.why = fmt.Sprintf("not tried, since a server ends the connection after %d failures; name the key with private_key", maxAttempts)
+			a.why = tooMany
 			continue
 		}
 		l.offered++
@@ -156,6 +161,9 @@ func (e *LoginError) Error() string {
 func (l *login) refused(reason string) error {
 	e := &LoginError{Host: l.config.Name, Address: l.config.Address, User: l.config.User, Reason: printable(reason, 200)}
 	for _, a := range l.attempts {
+		if a.why == "" && !a.tried && l.offered >= maxAttempts {
+			a.why = tooMany
+		}
 		if a.why == "" && !a.tried && len(l.allowed) > 0 && !slices.Contains(l.allowed, a.method) {
 			a.why = "not tried, since the host takes " + printable(strings.Join(l.allowed, ", "), 100)
 		}
