@@ -98,12 +98,11 @@ func works(t *testing.T, c Config) {
 	if _, err := h.Observe(t.Context(), facts.Request{}); err != nil {
 		t.Error(err)
 	}
-	large := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16) // on a channel of its own
-	p := put("/root/"+c.User, large)
-	if err := h.Put(t.Context(), p); err != nil {
-		t.Error(err)
+	if err := h.Lock(t.Context(), "test"); err != nil { // which makes the directory for good
+		t.Fatal(err)
 	}
-	if err := h.Lock(t.Context(), "test"); err != nil {
+	large := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16) // on a channel of its own
+	if err := h.Put(t.Context(), put(c.StateDir+"/large", large)); err != nil {
 		t.Error(err)
 	}
 }
