@@ -69,6 +69,12 @@ type Options struct {
 	NoForwarding bool
 	// Server changes what is left, before the first connection.
 	Server func(*ssh.ServerConfig)
+	// Raw serves a connection in place of SSH.
+	Raw func(net.Conn)
+	// After runs beside a connection once somebody is logged in.
+	After func(*ssh.ServerConn)
+	// Session serves a session channel in place of what Exec is for.
+	Session func(ssh.NewChannel)
 	// Exec, when set, serves a command in place of the shell; what it returns is
 	// the exit status.
 	Exec func(command string, channel ssh.Channel) uint32
@@ -247,17 +253,28 @@ func (s *Server) serve(conn net.Conn) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 	}()
-	_, channels, requests, err := ssh.NewServerConn(conn, s.config)
+	if s.options.Raw != nil {
+		s.options.Raw(conn)
+		return
+	}
+	server, channels, requests, err := ssh.NewServerConn(conn, s.config)
 	if err != nil {
 		return
 	}
 	var open sync.WaitGroup
+	if s.options.After != nil {
+		open.Go(func() { s.options.After(server) })
+	}
 	open.Go(func() { ssh.DiscardRequests(requests) })
 	for c := range channels {
 		s.Channels.Add(1)
 		switch c.ChannelType() {
 		case "session":
-			open.Go(func() { s.session(c) })
+			serve := s.session
+			if s.options.Session != nil {
+				serve = s.options.Session
+			}
+			open.Go(func() { serve(c) })
 		case "direct-tcpip":
 			if s.options.NoForwarding {
 				_ = c.Reject(ssh.Prohibited, "administratively prohibited")
