@@ -19,9 +19,10 @@ func newSSH(a *app) *cobra.Command {
 		Short: "Learn the keys of hosts",
 		Long: `hardway reaches hosts over SSH as the ssh block says, and refuses a host whose key is
 in no known_hosts file. "hardway ssh trust" is the only way in which it ever adds one.`,
-		Example: `  hardway ssh trust`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  hardway ssh trust
+  hardway ssh trust n1`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSSHTrust(a))
 	return cmd
@@ -129,7 +130,7 @@ func (a *app) trust(ctx context.Context, s Session, names []string, t trust) err
 			break
 		}
 		if err := a.approve(ctx, approval{auto: t.auto, input: t.input,
-			ask:  fmt.Sprintf("Do you want to trust the keys of these %d machines?", len(fresh)),
+			ask:  "Do you want to trust the keys of " + machines(len(fresh)) + "?",
 			why:  "Compare each fingerprint with the one on the machine's own console first. The keys are added to " + files(fresh) + ".",
 			next: "Give --auto-approve with --fingerprint SHA256:… for each host."}); err != nil {
 			return errors.Join(append(errs, err)...)
@@ -137,7 +138,7 @@ func (a *app) trust(ctx context.Context, s Session, names []string, t trust) err
 		if err := s.Trust(ctx, fresh); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		a.say(fmt.Sprintf("Added the keys of %d machines to %s.\n", len(fresh), files(fresh)))
+		a.say(fmt.Sprintf("Added the keys of %s to %s.\n", machines(len(fresh)), files(fresh)))
 		if !again {
 			break
 		}
@@ -161,6 +162,13 @@ func shown(k provision.HostKeys) view.HostKeys {
 		out.Keys = append(out.Keys, view.HostKey{Bits: key.Bits(), Fingerprint: key.Fingerprint(), Type: key.Type()})
 	}
 	return out
+}
+
+func machines(n int) string {
+	if n == 1 {
+		return "this machine"
+	}
+	return fmt.Sprintf("these %d machines", n)
 }
 
 func files(keys []provision.HostKeys) string {

@@ -54,7 +54,7 @@ func TestSSHTrust(t *testing.T) {
 		says    []string
 		not     string
 	}{
-		{"yes", [][]provision.HostKeys{{n1}}, "yes", nil, 0, 2, []string{"256 " + a.Fingerprint() + " (ED25519)", "10.0.0.1:22", "/k", "Added the keys of 1 machines"}, ""},
+		{"yes", [][]provision.HostKeys{{n1}}, "yes", nil, 0, 2, []string{"256 " + a.Fingerprint() + " (ED25519)", "10.0.0.1:22", "/k", "Added the keys of this machine"}, ""},
 		{"no", [][]provision.HostKeys{{n1}}, "no", nil, 1, 0, []string{a.Fingerprint(), "Cancelled"}, "Added"},
 		{"nobody to ask", [][]provision.HostKeys{{n1}}, "", nil, 1, 0, []string{"Nobody can be asked", "--fingerprint"}, ""},
 		{"known already", [][]provision.HostKeys{{known}}, "", nil, 0, 0, []string{"is known"}, a.Fingerprint()},

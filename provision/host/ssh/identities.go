@@ -165,7 +165,7 @@ func (l *login) addKey(s ssh.Signer, from string) {
 	a := &attempt{method: methodKey, what: what}
 	a.auth = ssh.PublicKeys(signing(s, func(err error) {
 		if a.why = "its signature was not accepted"; err != nil {
-			a.why = err.Error()
+			a.why, a.unsigned = err.Error(), true
 		}
 	}))
 	l.attempts = append(l.attempts, a)

@@ -32,6 +32,8 @@ type attempt struct {
 	tried  bool
 	// why it was of no use, as far as that is known on this side.
 	why string
+	// unsigned is a key that the host takes, and that could not sign.
+	unsigned bool
 }
 
 func (a *attempt) String() string {
@@ -145,6 +147,8 @@ type LoginError struct {
 	Host, Address, User string
 	Tried               []string // a method, what of it, and why it was of no use
 	Reason              string   // of the host, where it gave one
+	// Unsigned is set where the host took a key that could not be used here.
+	Unsigned bool
 }
 
 func (e *LoginError) Error() string {
@@ -152,15 +156,19 @@ func (e *LoginError) Error() string {
 	if e.Reason != "" {
 		reason = " (the host said: " + e.Reason + ")"
 	}
-	return fmt.Sprintf("%s (%s): the host does not let user %s in%s. %s. "+
-		"Add a public key to the authorized_keys of that user, or name another key or user in the ssh block",
-		e.Host, e.Address, e.User, reason, strings.Join(e.Tried, "; "))
+	advice := ". Add a public key to the authorized_keys of that user, or name another key or user in the ssh block"
+	if e.Unsigned {
+		advice = ""
+	}
+	return fmt.Sprintf("%s (%s): the host does not let user %s in%s. %s%s",
+		e.Host, e.Address, e.User, reason, strings.Join(e.Tried, "; "), advice)
 }
 
 // refused is the account of a login that failed.
 func (l *login) refused(reason string) error {
 	e := &LoginError{Host: l.config.Name, Address: l.config.Address, User: l.config.User, Reason: printable(reason, 200)}
 	for _, a := range l.attempts {
+		e.Unsigned = e.Unsigned || a.unsigned
 		if a.why == "" && !a.tried && l.offered >= maxAttempts {
 			a.why = tooMany
 		}
