@@ -194,7 +194,7 @@ func (j job) each(ctx context.Context, read func(context.Context, string) (io.Cl
 // observe is one connection and one observation, as package provision makes them.
 func (j job) observe(ctx context.Context, address string) (io.Closer, error) {
 	h, err := ssh.Dial(ctx, ssh.Config{
-		Name: address, Address: address, User: "root", PrivateKeyPath: j.KeyFile, Known: j.hostKeys,
+		Name: address, Address: address, User: "root", PrivateKeys: []string{j.KeyFile}, Known: j.hostKeys,
 		ConnectTimeout: 30 * time.Second, RunDir: filepath.Join(j.Run, address), StateDir: filepath.Join(j.State, address),
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func (c *cluster) inMemory(_ context.Context, h config.Host) (host.Host, error) 
 func dialFarm(t testing.TB, f *farm, address string) *ssh.Host {
 	t.Helper()
 	h, err := ssh.Dial(t.Context(), ssh.Config{
-		Name: address, Address: address, User: "root", PrivateKeyPath: f.keyFile, KnownHosts: []string{f.knownHosts},
+		Name: address, Address: address, User: "root", PrivateKeys: []string{f.keyFile}, KnownHosts: []string{f.knownHosts},
 		ConnectTimeout: 10 * time.Second, RunDir: filepath.Join(t.TempDir(), "run"), StateDir: filepath.Join(t.TempDir(), "state"),
 	})
 	if err != nil {

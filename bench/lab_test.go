@@ -107,7 +107,7 @@ func rawOfLab(ctx context.Context, dir string, args []string) (func() (time.Dura
 			script = "sudo -n " + script
 		}
 		c := []string{"ssh", "-F", "none", "-o", "KexAlgorithms=curve25519-sha256", "-o", "Ciphers=aes128-gcm@openssh.com", "-o", "ControlMaster=no",
-			"-o", "ControlPath=none", "-o", "BatchMode=yes", "-i", h.SSH.PrivateKey, "-p", fmt.Sprint(h.SSH.Port), "-l", h.SSH.User}
+			"-o", "ControlPath=none", "-o", "BatchMode=yes", "-i", h.SSH.PrivateKeys[0], "-p", fmt.Sprint(h.SSH.Port), "-l", h.SSH.User}
 		for _, known := range h.SSH.KnownHosts {
 			c = append(c, "-o", "UserKnownHostsFile="+known)
 		}

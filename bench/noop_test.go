@@ -98,7 +98,7 @@ func largeFigures(t *testing.T, b *board) {
 	// The host writes and later reads with the same directories of its own.
 	state := t.TempDir()
 	h, err := ssh.Dial(t.Context(), ssh.Config{
-		Name: "bulk", Address: d.addresses[0], User: "root", PrivateKeyPath: d.keyFile, KnownHosts: []string{d.knownHosts},
+		Name: "bulk", Address: d.addresses[0], User: "root", PrivateKeys: []string{d.keyFile}, KnownHosts: []string{d.knownHosts},
 		RunDir: filepath.Join(state, "run", d.addresses[0]), StateDir: filepath.Join(state, "state", d.addresses[0]),
 	})
 	if err != nil {

@@ -25,7 +25,7 @@ Environment:
 | ` + "`HW_IDENTITY_FILE`" + ` | path of the identity file, instead of ` + "`hardway/identity.txt`" + ` below the user's configuration directory |
 | ` + "`HW_LOG`" + ` | log level, as ` + "`--log-level`" + ` |
 | ` + "`NO_COLOR`" + ` | set to anything: no colour, as ` + "`--no-color`" + ` |
-| ` + "`SSH_AUTH_SOCK`" + ` | agent that holds an encrypted private key |
+| ` + "`SSH_AUTH_SOCK`" + ` | ssh-agent whose keys may log in |
 | ` + "`HOME`, `XDG_CONFIG_HOME`" + ` | where ` + "`~`" + ` and the user's configuration directory are |
 `
 

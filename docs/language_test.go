@@ -58,6 +58,7 @@ func TestLanguageIsComplete(t *testing.T) {
 		"## cluster":                         "cluster \"docs\" {\n" + bad + "}\n",
 		"## ssh":                             "ssh {\n" + bad + "}\n",
 		"### ssh inside a host":              "node \"n1\" {\n  ssh {\n" + bad + "  }\n}\n",
+		"### bastion":                        "ssh {\n  bastion {\n" + bad + "  }\n}\n",
 		"### become":                         "ssh {\n  become {\n" + bad + "  }\n}\n",
 		"## master and node":                 "node \"n1\" {\n" + bad + "}\n",
 		"## api":                             "api \"external\" {\n" + bad + "}\n",

@@ -27,7 +27,7 @@ func dummies() []string {
 	return []string{
 		"id_ed25519", "known_hosts", "images/pause.tar", "images/agnhost.tar",
 		".lab/id_ed25519", ".lab/known_hosts",
-		"~/.ssh/id_ed25519", "~/.ssh/known_hosts",
+		"~/.ssh/id_ed25519", "~/.ssh/known_hosts", "~/.ssh/id_cluster", "~/.ssh/id_cluster-cert.pub",
 		"~/.cache/hardway/mirror/images/pause.tar", "~/.cache/hardway/mirror/images/agnhost.tar",
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +36,9 @@ type Options struct {
 	Settle      time.Duration // how long a restarted process must stay up; 0 means 2 s
 	Getenv      func(string) string
 	Now         func() time.Time
+	// AskSecret asks the person at the terminal for a passphrase; nil where there is
+	// nobody.
+	AskSecret ssh.AskFunc
 	// Dial connects to a host; nil means SSH.
 	Dial func(ctx context.Context, h config.Host) (host.Host, error)
 }
@@ -52,8 +54,8 @@ type Session struct {
 	mu          sync.Mutex
 	hosts       map[addr.Host]host.Host
 	unreachable map[addr.Host]error
-	known       map[string]*ssh.KnownHosts // by the names of their files
-	locked      bool                       // the state's lock is ours
+	routes      *routes
+	locked      bool // the state's lock is ours
 }
 
 // Open loads the configuration and checks what can be checked without a
@@ -76,7 +78,8 @@ func Open(opts Options) (*Session, *config.Files, hcl.Diagnostics) {
 	if diags = append(diags, checkComponents(cfg)...); diags.HasErrors() {
 		return nil, files, diags
 	}
-	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}, known: map[string]*ssh.KnownHosts{}}
+	s := &Session{opts: opts, cfg: cfg, files: files, hosts: map[addr.Host]host.Host{}, unreachable: map[addr.Host]error{}}
+	s.routes = newRoutes(opts)
 	points := newFaultPoints(opts.Getenv)
 	s.store = local.New(cfg.State.Path, local.Options{Tool: opts.Version, Now: opts.Now, Step: points.step()})
 	if s.opts.Dial == nil {
@@ -104,6 +107,7 @@ func (s *Session) Close() error {
 		errs = append(errs, err)
 	}
 	s.hosts = map[addr.Host]host.Host{}
+	s.routes.close()
 	if s.locked {
 		errs = append(errs, s.store.Unlock())
 		s.locked = false
@@ -168,43 +172,4 @@ func (s *Session) holder(operation string) string {
 	}
 	machine, _ := os.Hostname()
 	return fmt.Sprintf("%s@%s, %s, process %d, id %s, since %s", name, machine, operation, os.Getpid(), s.store.LockID(), s.opts.Now().UTC().Format(time.RFC3339))
-}
-
-// dialSSH connects to a host as its ssh block says.
-func (s *Session) dialSSH(ctx context.Context, h config.Host) (host.Host, error) {
-	c := ssh.Config{
-		Name: h.Addr.String(), Address: joinHostPort(h.SSH.Host, h.SSH.Port), User: h.SSH.User,
-		PrivateKeyPath: h.SSH.PrivateKey, AgentSocket: s.opts.Getenv("SSH_AUTH_SOCK"), KnownHosts: h.SSH.KnownHosts,
-		Become: ssh.Become{Method: ssh.BecomeMethod(h.SSH.Become.Method)}, ConnectTimeout: h.SSH.ConnectTimeout,
-	}
-	if h.SSH.Become.Password.IsSet() {
-		c.Become.Password = func() (string, error) { return h.SSH.Become.Password.Reveal(), nil }
-	}
-	var err error
-	if c.Known, err = s.knownHosts(h.SSH.KnownHosts); err != nil {
-		return nil, fmt.Errorf("%s: %w", h.Addr, err)
-	}
-	conn, err := ssh.Dial(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
-}
-
-// knownHosts reads files once in a session.
-func (s *Session) knownHosts(files []string) (*ssh.KnownHosts, error) {
-	if len(files) == 0 {
-		return nil, nil // ssh.Dial says what to do
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := strings.Join(files, "\x00")
-	if s.known[key] == nil {
-		known, err := ssh.ReadKnownHosts(files...)
-		if err != nil {
-			return nil, err
-		}
-		s.known[key] = known
-	}
-	return s.known[key], nil
 }

@@ -36,6 +36,7 @@ func run() int {
 		Version:    versionText(),
 		Interrupts: interrupts,
 		Exit:       os.Exit,
+		Secret:     secret,
 		Open:       command.Open,
 	})
 }

@@ -89,17 +89,40 @@ func (t Taint) String() string {
 
 // SSH says how a host is reached: the ssh block with the host's own settings over it.
 type SSH struct {
-	Range          hcl.Range
-	Host           string // address to dial; the host's address unless set
-	Port           int    // 22 unless set
-	User           string
-	PrivateKey     string        // absolute path
-	KnownHosts     []string      // absolute paths
-	ConnectTimeout time.Duration // 10 s unless set
-	Become         Become
+	Login
+	Become Become
+	// Bastions are on the way to the host, the nearest to this machine first.
+	Bastions []Login
+	// Direct is set where a host has no bastion, whatever ssh_config says.
+	Direct bool
 }
 
-// Become says how root is reached: "sudo", or "none" for a root login.
+// Login says how to log in on one machine: a host or a bastion. What is left out
+// here comes from ssh_config, if that is read.
+type Login struct {
+	Range        hcl.Range
+	Host         string // address to dial, or what ssh_config knows it by; a host's address unless set
+	Port         int    // 22 unless set; 0 where ssh_config may say
+	User         string
+	PrivateKeys  []string // absolute paths
+	Certificates []string // absolute paths, beside those that lie next to a key
+	Agent        string   // socket; "" for SSH_AUTH_SOCK, "none" for no agent
+	// IdentitiesOnly keeps back keys of the agent that are not named; nil if nothing says.
+	IdentitiesOnly *bool
+	Password       Secret        // of the login, not of sudo
+	KnownHosts     []string      // absolute paths; the first need not exist
+	HostKeyAlias   string        // looked up in known_hosts instead of the address
+	ConnectTimeout time.Duration // 10 s unless set; 0 where ssh_config may say
+	SSHConfig      SSHConfig
+}
+
+// SSHConfig says whether OpenSSH's configuration fills what is left out.
+type SSHConfig struct {
+	Read bool
+	File string // absolute path; the user's and the system's files when empty
+}
+
+// Become says how root is reached: "sudo", "doas", or "none" for a root login.
 type Become struct {
 	Method   string
 	Password Secret

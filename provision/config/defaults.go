@@ -29,11 +29,12 @@ func minors() []minor {
 
 // Defaults of everything that does not depend on the version.
 const (
-	defaultNodePrefix     = 24
-	defaultDNSDomain      = "cluster.local"
-	defaultAPIPort        = 6443
-	defaultSSHPort        = 22
-	defaultConnectTimeout = 10 * time.Second
+	defaultNodePrefix = 24
+	defaultDNSDomain  = "cluster.local"
+	defaultAPIPort    = 6443
+	defaultSSHPort    = 22
+	// DefaultConnectTimeout is for hosts of which nothing says how long to wait.
+	DefaultConnectTimeout = 10 * time.Second
 	defaultKnownHosts     = "~/.ssh/known_hosts"
 	defaultSource         = "https://dl.k8s.io"
 	defaultCache          = "~/.cache/hardway/binaries"

@@ -110,15 +110,15 @@ node "dynamic" {
 }
 `}, Options{})
 	file := func(name string) string { return filepath.Join(c.Dir, name) }
-	common := SSH{Host: "192.168.10.31", Port: 2222, User: "ubuntu", PrivateKey: file("id_ed25519"), KnownHosts: []string{file("known_hosts")},
-		ConnectTimeout: 3 * time.Second, Become: Become{Method: "sudo", Password: NewSecret("hunter2")}}
+	common := SSH{Login: Login{Host: "192.168.10.31", Port: 2222, User: "ubuntu", PrivateKeys: []string{file("id_ed25519")},
+		KnownHosts: []string{file("known_hosts")}, ConnectTimeout: 3 * time.Second}, Become: Become{Method: "sudo", Password: NewSecret("hunter2")}}
 	dynamic := common
 	dynamic.Host, dynamic.Port = "192.168.10.33", 2201
 	want := map[string]SSH{
 		"plain":   common,
 		"dynamic": dynamic,
-		"special": {Host: "127.0.0.1", Port: 2200, User: "root", PrivateKey: file("other_key"),
-			KnownHosts: []string{file("known_hosts"), file("more_hosts")}, ConnectTimeout: 3 * time.Second, Become: Become{Method: "none"}},
+		"special": {Login: Login{Host: "127.0.0.1", Port: 2200, User: "root", PrivateKeys: []string{file("other_key")},
+			KnownHosts: []string{file("known_hosts"), file("more_hosts")}, ConnectTimeout: 3 * time.Second}, Become: Become{Method: "none"}},
 	}
 	got := map[string]SSH{}
 	for _, h := range c.Hosts[1:] {

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,4 +154,13 @@ func (l *loader) existingFile(p string) (string, error) {
 		return abs, fmt.Errorf("%s is not a regular file", abs)
 	}
 	return abs, nil
+}
+
+// absent reports whether there is nothing at a path that could be a file's.
+func (l *loader) absent(p string) bool {
+	abs, err := l.path(p)
+	if err == nil {
+		_, err = os.Stat(abs)
+	}
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -35,10 +35,10 @@ func TestDefaults(t *testing.T) {
 		DNSDomain:   "cluster.local", DNSAddress: netip.MustParseAddr("10.96.0.10"),
 		Hosts: []Host{{
 			Addr: addr.Host{Role: addr.Master, Name: "m1"}, Name: "m1", Arch: "amd64", Address: netip.MustParseAddr("192.168.10.21"),
-			SSH: SSH{
-				Host: "192.168.10.21", Port: 22, User: "root", PrivateKey: filepath.Join(dir, "id_ed25519"),
-				KnownHosts: []string{filepath.Join(dir, "known_hosts")}, ConnectTimeout: 10 * time.Second, Become: Become{Method: "none"},
-			},
+			SSH: SSH{Login: Login{
+				Host: "192.168.10.21", Port: 22, User: "root", PrivateKeys: []string{filepath.Join(dir, "id_ed25519")},
+				KnownHosts: []string{filepath.Join(dir, "known_hosts")}, ConnectTimeout: 10 * time.Second,
+			}, Become: Become{Method: "none"}},
 		}},
 		API:  API{Host: "192.168.10.21", Port: 6443},
 		Etcd: Etcd{Version: "3.7.3"},

@@ -129,6 +129,33 @@ func (r reader) flag(name string, fallback bool) bool {
 	return v.True()
 }
 
+// flagOrPath reads true, false, or the path of a file, which need not be there. With
+// a path the flag is true.
+func (r reader) flagOrPath(name, what string) (on bool, path string, ok bool) {
+	v, ok := r.raw(name)
+	if !ok {
+		return false, "", false
+	}
+	if v.Type() == cty.Bool {
+		v, ok := r.value(name, cty.Bool, "true or false")
+		return ok && v.True(), "", ok
+	}
+	if v.Type() != cty.String {
+		r.fail(name, "Wrong type of value", "%s of %s must be true, false or %s.", name, r.where, what)
+		return false, "", false
+	}
+	text, ok := r.word(name)
+	if !ok {
+		return false, "", false
+	}
+	path, err := r.l.path(text)
+	if err != nil {
+		r.fail(name, "Invalid path", "%s of %s: %v.", name, r.where, err)
+		return false, "", false
+	}
+	return true, path, true
+}
+
 // whole reads a whole number in a range.
 func (r reader) whole(name string, fallback, low, high int) int {
 	v, ok := r.value(name, cty.Number, "a number")

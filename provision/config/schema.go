@@ -86,19 +86,40 @@ func clusterSchema() schema {
 		}}
 }
 
+// loginAttributes are what an ssh block and a bastion block have in common.
+func loginAttributes() []string {
+	return []string{"port", "user", "private_key", "certificate", "agent", "identities_only", "password", "known_hosts", "host_key_alias",
+		"connect_timeout"}
+}
+
 // sshSchema is for the ssh block at the top and, with host, inside a host block.
 func sshSchema(inHost bool) schema {
 	s := schema{
-		attributes: []string{"port", "user", "private_key", "known_hosts", "connect_timeout"},
-		blocks:     []childBlock{{name: "become"}, {name: "bastion", later: true}},
-		later:      []string{"agent", "certificate", "password", "ssh_config", "config_file", "passphrase"},
+		attributes: append(loginAttributes(), "ssh_config"),
+		blocks:     []childBlock{{name: "become"}, {name: "bastion"}},
+		instead: map[string]string{
+			"passphrase":  "A passphrase is asked for on the terminal, or the key is taken from an ssh-agent: it stands nowhere.",
+			"config_file": "Write ssh_config = \"path\".",
+			"proxy_jump":  "Write bastion { host = … }.",
+			"key_file":    "Write private_key.",
+		},
 	}
 	if inHost {
-		s.attributes = append(s.attributes, "host")
+		s.attributes = append(s.attributes, "host", "direct")
 	} else {
-		s.instead = map[string]string{"host": "The address to dial differs from host to host: write ssh { host = … } inside the master or node block."}
+		s.instead["host"] = "The address to dial differs from host to host: write ssh { host = … } inside the master or node block."
+		s.instead["host_key_alias"] = "It differs from host to host: write ssh { host_key_alias = … } inside the master or node block."
+		s.attributes = slices.DeleteFunc(s.attributes, func(a string) bool { return a == "host_key_alias" })
+		s.instead["direct"] = "Leave bastion out, or write ssh { direct = true } inside the master or node block that has none."
 	}
 	return s
+}
+
+func bastionSchema() schema {
+	return schema{attributes: append(loginAttributes(), "host"), instead: map[string]string{
+		"ssh_config": "It is read or not for the whole way: write it in the ssh block around this one.",
+		"passphrase": "A passphrase is asked for on the terminal, or the key is taken from an ssh-agent: it stands nowhere.",
+	}}
 }
 
 func becomeSchema() schema { return schema{attributes: []string{"method", "password"}} }

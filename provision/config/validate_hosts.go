@@ -29,6 +29,9 @@ func (l *loader) validateHosts(c *Cluster) {
 		}
 		addresses[h.Address] = h
 		dial := fmt.Sprintf("%s:%d", h.SSH.Host, h.SSH.Port)
+		for _, b := range h.SSH.Bastions { // the same address behind another bastion is another machine
+			dial += fmt.Sprintf(" %s:%d", b.Host, b.Port)
+		}
 		if first, ok := dials[dial]; ok && h.Address.IsValid() {
 			l.diags.add(errorAt(h.SSH.Range, "Duplicate SSH address", "%s and %s would both be reached at %s, so they would be one machine. Give each its own ssh { host = … } or port.", first.Addr, h.Addr, dial))
 		}

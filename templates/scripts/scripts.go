@@ -16,10 +16,11 @@ import (
 //go:embed *.sh
 var files embed.FS
 
-// The two that are not run by name.
+// Those that are not run by name.
 const (
 	prelude = "prelude"
 	loop    = "loop"
+	doas    = "doas"
 )
 
 // Lookup returns the whole text of a script, its prelude included, by its file's
@@ -45,6 +46,10 @@ var texts = sync.OnceValue(func() map[string]string {
 // reads and evaluates.
 func Loop() string { return texts()[loop] }
 
+// Doas returns the text that becomes root with doas and a password, which the same
+// bootstrap evaluates before the loop.
+func Doas() string { return text(doas) }
+
 // Names returns the names that Lookup knows, sorted.
 func Names() []string {
 	entries, err := files.ReadDir(".")
@@ -53,7 +58,7 @@ func Names() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".sh"); ok && name != prelude && name != loop {
+		if name, ok := strings.CutSuffix(e.Name(), ".sh"); ok && name != prelude && name != loop && name != doas {
 			names = append(names, name)
 		}
 	}

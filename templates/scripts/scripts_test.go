@@ -15,7 +15,7 @@ import (
 )
 
 func TestLookup(t *testing.T) {
-	for _, name := range []string{"", "prelude", "loop", "../scripts", "put.sh", "nope"} {
+	for _, name := range []string{"", "prelude", "loop", "doas", "../scripts", "put.sh", "nope"} {
 		if _, ok := Lookup(name); ok {
 			t.Errorf("%q is a script", name)
 		}
@@ -28,7 +28,7 @@ func TestLookup(t *testing.T) {
 // Every script parses in the shells that hosts have, says in its head what it
 // is, and keeps to what any login and any awk can take.
 func TestScriptsAreWellFormed(t *testing.T) {
-	texts := map[string]string{"loop": Loop()}
+	texts := map[string]string{"loop": Loop(), "doas": Doas()}
 	for _, name := range Names() {
 		texts[name], _ = Lookup(name)
 	}
@@ -37,7 +37,7 @@ func TestScriptsAreWellFormed(t *testing.T) {
 		if !strings.HasPrefix(own, "# "+name+".sh") {
 			t.Errorf("%s has no head", name)
 		}
-		if name != "loop" && !strings.Contains(text, "set -eu") {
+		if name != "loop" && name != "doas" && !strings.Contains(text, "set -eu") {
 			t.Errorf("%s goes on after a failure", name)
 		}
 		for _, shell := range []string{"sh", "dash", "bash", "busybox"} {

@@ -14,6 +14,7 @@ type approval struct {
 	input bool   // --input
 	ask   string // the question
 	why   string // what a yes means
+	next  string // what to do where nobody can be asked; about plans when empty
 }
 
 // approve asks on the terminal; only the word "yes" is a yes.
@@ -22,10 +23,14 @@ func (a *app) approve(ctx context.Context, q approval) error {
 		return nil
 	}
 	if !q.input || !a.terminal(a.env.Stdin) {
+		next := "Give --auto-approve, or save the plan with \"hardway plan --out FILE\" and apply that."
+		if q.next != "" {
+			next = q.next
+		}
 		return &view.Problem{
 			Summary: "Nobody can be asked for approval",
 			Detail:  "The input is not a terminal, or --input=false was given, and nothing is changed without a yes.",
-			Next:    "Give --auto-approve, or save the plan with \"hardway plan --out FILE\" and apply that.",
+			Next:    next,
 		}
 	}
 	style := a.style(a.env.Stderr)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"hardway/cmd/internal/view"
+	"hardway/provision/host/ssh"
 )
 
 // Exit codes. An unreachable host is never ExitOK: what could not be seen
@@ -40,7 +41,9 @@ type Env struct {
 	// Interrupts delivers Ctrl-C: the first ends the context, the second calls Exit.
 	Interrupts <-chan os.Signal
 	Exit       func(code int)
-	Open       OpenFunc
+	// Secret asks for a secret on the terminal, without showing what is typed.
+	Secret ssh.AskFunc
+	Open   OpenFunc
 }
 
 // Run runs one command line and returns the exit code.

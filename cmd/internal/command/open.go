@@ -50,7 +50,7 @@ func (a *app) options(in inputs) (provision.Options, error) {
 	log, err := a.log()
 	return provision.Options{
 		Config:  config.Options{Dir: ".", Vars: in.vars, Environ: a.env.Environ, UserHome: a.getenv("HOME")},
-		Version: a.env.Version, Log: log, Getenv: a.getenv, Now: a.env.Now,
+		Version: a.env.Version, Log: log, Getenv: a.getenv, Now: a.env.Now, AskSecret: a.env.Secret,
 	}, err
 }
 

@@ -59,7 +59,7 @@ All *.hcl files of a directory are one cluster.`,
 	}{
 		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPreflight(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
 		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
-		{groupOther, []*cobra.Command{newState(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
+		{groupOther, []*cobra.Command{newState(a), newSSH(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
 	} {
 		for _, c := range g.commands {
 			c.GroupID = g.id

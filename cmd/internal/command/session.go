@@ -51,6 +51,8 @@ type Session interface {
 	ForgetResources(context.Context, []addr.Address) ([]addr.Address, error)
 	PullState(context.Context) ([]byte, error)
 	PushState(ctx context.Context, stored []byte, force bool) (state.Public, error)
+	HostKeys(ctx context.Context, hosts []string) ([]provision.HostKeys, error)
+	Trust(context.Context, []provision.HostKeys) error
 	ForceUnlock(ctx context.Context, id string) error
 	RecoveryCandidates(ctx context.Context, onHost func(addr.Host, error)) (provision.Recovery, error)
 	Recover(context.Context, provision.Recovery, provision.RecoverOptions) (provision.Recovered, error)

@@ -36,7 +36,10 @@ func TestIdentity(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := cfg
-			cfg.Signers, cfg.PrivateKeyPath, cfg.AgentSocket = nil, c.path, c.agent
+			cfg.Signers, cfg.AgentSocket = nil, c.agent
+			if c.path != "" {
+				cfg.PrivateKeys = []string{c.path}
+			}
 			_, err := Dial(t.Context(), cfg)
 			if err == nil {
 				t.Fatal("it was let in")
@@ -47,24 +50,6 @@ func TestIdentity(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// An encrypted key that the agent holds opens the way, and is the only one offered.
-func TestAgent(t *testing.T) {
-	encrypted := sshtest.NewKeyFile(t, "secret")
-	socket := serveAgent(t, encrypted, "secret")
-	signers, done, err := identity(Config{Name: "m1", PrivateKeyPath: encrypted, AgentSocket: socket})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer done()
-	if len(signers) != 1 {
-		t.Fatalf("%d keys are offered", len(signers))
-	}
-	signature, err := signers[0].Sign(nil, []byte("x"))
-	if err != nil || signers[0].PublicKey().Verify([]byte("x"), signature) != nil {
-		t.Fatalf("the agent does not sign: %v", err)
 	}
 }
 

@@ -80,11 +80,16 @@ func (h *Host) openChannel(ctx context.Context, kind, dir string) (*channel, err
 		close(ch.exited)
 	}()
 
-	greeted := make(chan struct{})
+	up, greeted := make(chan struct{}), make(chan struct{})
 	var prompts atomic.Int32
 	var answering sync.WaitGroup
-	answering.Go(func() { ch.answerPrompts(asked, greeted, &prompts) })
-	err = ch.greet(dir)
+	answering.Go(func() { ch.answerPrompts(asked, up, greeted, &prompts) })
+	err = ch.greet(dir, func() {
+		for len(asked) > 0 { // a login script wrote what looks like a prompt
+			<-asked
+		}
+		close(up)
+	})
 	close(greeted)
 	answering.Wait()
 	if !stop() && err == nil {

@@ -27,17 +27,26 @@ type Config struct {
 	Address string // IP:PORT
 	User    string
 
-	// One or more of these identify the user. A key that is encrypted must be
-	// in the agent.
-	Signers        []ssh.Signer
-	PrivateKeyPath string
-	AgentSocket    string // usually $SSH_AUTH_SOCK
+	// One or more of these identify the user. What is tried, in which order and
+	// how often, is in login.go.
+	Signers      []ssh.Signer
+	PrivateKeys  []string // files; one that is encrypted is taken from the agent, or its passphrase asked for
+	Certificates []string // files with user certificates, beside those that lie next to a key as KEY-cert.pub
+	AgentSocket  string   // usually $SSH_AUTH_SOCK
+	// IdentitiesOnly keeps keys of the agent back that belong to no file above.
+	IdentitiesOnly bool
+	// Password is sent where the server asks for one, once.
+	Password func() (string, error)
+	// Keys keeps the keys of files that were opened, for all hosts of a run.
+	Keys *Keyring
 
 	// KnownHosts are known_hosts files as OpenSSH has them. A host whose key is
 	// in none of them is refused.
 	KnownHosts []string
 	// Known, when set, is what those files say, read before.
 	Known *KnownHosts
+	// HostKeyAlias is looked up in known_hosts instead of the address.
+	HostKeyAlias string
 
 	Become Become
 
@@ -51,17 +60,21 @@ type Config struct {
 	RunDir   string // for the session, on a tmpfs; /run/hardway
 	StateDir string // for good: lock, generation, what stood there before; /var/lib/hardway
 
-	// Dial opens the TCP connection, net.Dialer's way when nil.
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	// Dial opens the TCP connection, net.Dialer's way when nil; Bastion.Dial leads
+	// through another machine.
+	Dial  DialFunc
 	Now   func() time.Time // time.Now when nil
 	Hooks Hooks
 }
 
+// DialFunc opens a connection, as net.Dialer.DialContext does.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Become says how the user becomes root.
 type Become struct {
 	Method BecomeMethod
-	// Password is asked for when sudo asks for one, at most once. When nil, sudo
-	// must not ask (NOPASSWD).
+	// Password is asked for when sudo or doas asks for one, at most once. When nil,
+	// they must not ask (NOPASSWD, nopass).
 	Password func() (string, error)
 }
 
@@ -72,6 +85,7 @@ type BecomeMethod string
 const (
 	BecomeNone BecomeMethod = "none"
 	BecomeSudo BecomeMethod = "sudo"
+	BecomeDoas BecomeMethod = "doas"
 )
 
 // Hooks are called as connections and channels open; tests count with them.
@@ -136,12 +150,15 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	switch c.Become.Method {
-	case BecomeNone, BecomeSudo:
+	case BecomeNone, BecomeSudo, BecomeDoas:
 	default:
 		return c, fmt.Errorf("%s: unknown way to become root: %q", c.Name, c.Become.Method)
 	}
-	if len(c.Signers) == 0 && c.PrivateKeyPath == "" && c.AgentSocket == "" {
-		return c, errors.New(c.Name + ": no private key and no agent to log in with")
+	if len(c.Signers) == 0 && len(c.PrivateKeys) == 0 && len(c.Certificates) == 0 && c.AgentSocket == "" && c.Password == nil {
+		return c, errors.New(c.Name + ": no private key, no agent and no password to log in with; write ssh { private_key = … }, or start an ssh-agent")
+	}
+	if c.Keys == nil {
+		c.Keys = NewKeyring(nil)
 	}
 	return c, nil
 }

@@ -101,6 +101,9 @@ func (ch *channel) lost(ctx context.Context, step string, begun time.Time, err e
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		ch.lastWords()
 		err = fmt.Errorf("the connection ended%s", quoted(ch.errs.String()))
+		if reason := lostOnTheWay(h.conn); reason != nil {
+			err = reason
+		}
 	}
 	h.fail(err)
 	return &host.LostError{Host: h.config.Name, Step: step, After: after, Err: h.failed()}

@@ -11,6 +11,7 @@ import (
 	"math"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,9 +21,21 @@ import (
 // noiseLimit is how much a login script may print before the loop is heard.
 const noiseLimit = 64 << 10
 
-// answerPrompts gives sudo the password once. A second prompt means that it was
-// wrong: the input ends there, so that sudo cannot count further attempts.
-func (ch *channel) answerPrompts(asked, greeted <-chan struct{}, prompts *atomic.Int32) {
+// answerPrompts gives sudo the password once, when it is sudo that asks: from up on,
+// which is after the login scripts. A second prompt means that it was wrong: the
+// input ends there, so that sudo cannot count further attempts.
+func (ch *channel) answerPrompts(asked, up, greeted <-chan struct{}, prompts *atomic.Int32) {
+	b := ch.host.config.Become
+	if b.Method != BecomeSudo || b.Password == nil {
+		return // what looks like a prompt is not one
+	}
+	select {
+	case <-up:
+	case <-greeted:
+		return
+	case <-ch.exited:
+		return
+	}
 	for {
 		select {
 		case <-greeted:
@@ -35,13 +48,9 @@ func (ch *channel) answerPrompts(asked, greeted <-chan struct{}, prompts *atomic
 			_ = ch.in.Close()
 			return
 		}
-		password, err := ch.host.config.Become.Password()
+		password, err := b.secret()
 		if err != nil {
-			ch.host.fail(fmt.Errorf("%s: obtaining the sudo password: %w", ch.host.config.Name, err))
-			return
-		}
-		if strings.ContainsAny(password, "\n\x00") {
-			ch.host.fail(fmt.Errorf("%s: the sudo password holds a line break", ch.host.config.Name))
+			ch.host.fail(fmt.Errorf("%s: %w", ch.host.config.Name, err))
 			return
 		}
 		if _, err := io.WriteString(ch.in, password+"\n"); err != nil {
@@ -60,8 +69,37 @@ type missingError struct{ tools string }
 
 func (e missingError) Error() string { return "missing " + e.tools }
 
-// greet waits for the bootstrap, hands it the loop and waits for that.
-func (ch *channel) greet(dir string) error {
+// nudgeAfter is how long a login may be quiet before it is nudged, and then between
+// nudges.
+const nudgeAfter = time.Second
+
+// nudge sends the command line again, on the input, until the bootstrap is up. A
+// login script that reads the input gets a line and goes on; a shell that one of
+// them put in the place of the login shell (exec zsh) has lost the command, and
+// reads it here; the bootstrap skips what it was not waiting for. Nothing that takes
+// a password runs yet.
+func (ch *channel) nudge(up <-chan struct{}) {
+	tick := time.NewTicker(nudgeAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-up:
+			return
+		case <-ch.exited:
+			return
+		case <-ch.host.ended:
+			return
+		case <-tick.C:
+		}
+		if _, err := io.WriteString(ch.in, ch.host.config.Become.command()+"\n"); err != nil {
+			return
+		}
+	}
+}
+
+// greet waits for the bootstrap, becomes root if that is still to do, hands the
+// bootstrap the loop and waits for that. It calls up when the login scripts are over.
+func (ch *channel) greet(dir string, up func()) error {
 	noise := 0
 	next := func() (string, error) {
 		line, err := readLine(ch.out, noiseLimit)
@@ -71,16 +109,37 @@ func (ch *channel) greet(dir string) error {
 		}
 		return strings.TrimSuffix(line, "\r"), err
 	}
-	for {
-		line, err := next()
-		if err != nil {
-			return err
-		}
-		if line == "hardway-up" {
-			break
+	bootstrapped := func() error {
+		for {
+			line, err := next()
+			if err != nil || line == "hardway-up" {
+				return err
+			}
 		}
 	}
 	c := ch.host.config
+	nudged := make(chan struct{})
+	var nudging sync.WaitGroup
+	nudging.Go(func() { ch.nudge(nudged) })
+	err := bootstrapped()
+	close(nudged)
+	nudging.Wait()
+	if err != nil {
+		return err
+	}
+	up()
+	script, lines, err := c.Become.second()
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Name, err)
+	}
+	if script != "" {
+		if _, err := fmt.Fprintf(ch.in, "hardway\n%d\n%s%s", len(script), script, lines); err != nil {
+			return err
+		}
+		if err := bootstrapped(); err != nil {
+			return err
+		}
+	}
 	nonce := make([]byte, 16)
 	_, _ = rand.Read(nonce)
 	id := hex.EncodeToString(nonce)
@@ -136,7 +195,8 @@ func (ch *channel) explain(ctx context.Context, err error, prompts int) error {
 		return failure
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s (%s): no root shell after %s: %w", c.Name, c.Address, c.ConnectTimeout, context.Cause(ctx))
+		return fmt.Errorf("%s (%s): no root shell after %s: %w; the login scripts of user %s may wait for input, or start another shell (exec): try 'ssh %s@HOST true </dev/null'",
+			c.Name, c.Address, c.ConnectTimeout, context.Cause(ctx), c.User, c.User)
 	}
 	if errors.Is(err, io.EOF) {
 		how := "it ended at once"

@@ -21,29 +21,26 @@ type UnknownHostError struct {
 }
 
 func (e *UnknownHostError) Error() string {
-	host, port, _ := net.SplitHostPort(e.Address)
 	return fmt.Sprintf("%s (%s): its host key is not in %s. It offers %s %s. "+
 		"Compare that with what 'ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub' prints on the host's own console, "+
-		"then add the key: ssh-keyscan -t %s -p %s %s >> %s",
-		e.Host, e.Address, strings.Join(e.Files, ", "), e.Type, e.Fingerprint,
-		shortType(e.Type), shortType(e.Type), port, host, e.Files[len(e.Files)-1])
+		"then have it added: hardway ssh trust",
+		e.Host, e.Address, strings.Join(e.Files, ", "), e.Type, e.Fingerprint, shortType(e.Type))
 }
 
 // ChangedKeyError is a host whose key is another one than known_hosts has.
 type ChangedKeyError struct {
 	Host, Address string
+	Name          string // that known_hosts has it by
 	Place         string // FILE:LINE of the known key
 	Known, Got    string // fingerprints
 }
 
 func (e *ChangedKeyError) Error() string {
-	host, port, _ := net.SplitHostPort(e.Address)
-	name := xknownhosts.Normalize(net.JoinHostPort(host, port))
 	file := e.Place[:strings.LastIndexByte(e.Place, ':')]
 	return fmt.Sprintf("%s (%s): the host key is not the known one: %s has %s, the host offers %s. "+
 		"Somebody may be in between. If the machine was made anew, check the fingerprint on its own console, "+
-		"remove the old key (ssh-keygen -f %s -R '%s') and add the new one",
-		e.Host, e.Address, e.Place, e.Known, e.Got, file, name)
+		"remove the old key (ssh-keygen -f %s -R '%s') and have the new one added: hardway ssh trust",
+		e.Host, e.Address, e.Place, e.Known, e.Got, file, e.Name)
 }
 
 // RevokedKeyError is a host that shows a key marked @revoked.
@@ -64,6 +61,13 @@ type KeyTypeError struct {
 }
 
 func (e *KeyTypeError) Error() string {
+	for _, name := range e.Known {
+		if strings.Contains(name, "-cert-") {
+			return fmt.Sprintf("%s (%s): known_hosts wants a certificate of this host (@cert-authority), and it shows none (%s). "+
+				"Have its host key signed, and name the certificate in its sshd_config (HostCertificate)",
+				e.Host, e.Address, strings.Join(e.Known, ", "))
+		}
+	}
 	return fmt.Sprintf("%s (%s): the host has no key of a type known for it (%s). "+
 		"Check on its own console which keys it should have, and add one of those to known_hosts",
 		e.Host, e.Address, strings.Join(e.Known, ", "))
@@ -71,11 +75,30 @@ func (e *KeyTypeError) Error() string {
 
 func (e *KeyTypeError) Unwrap() error { return e.Err }
 
+// HostCertificateError is a host certificate that is not good: not of an authority
+// for this host, not for its name, expired, or revoked.
+type HostCertificateError struct {
+	Host, Address string
+	Serial        uint64
+	KeyID         string // that its authority gave it
+	Authority     string // fingerprint
+	Err           error
+}
+
+func (e *HostCertificateError) Error() string {
+	return fmt.Sprintf("%s (%s): the host's certificate (%s, serial %d, of the authority %s) is not good: %s. "+
+		"Have the host key signed anew for the name or address that is dialled (ssh-keygen -s CA -h -n NAME), or check @cert-authority in known_hosts",
+		e.Host, e.Address, printable(e.KeyID, 60), e.Serial, e.Authority, printable(strings.TrimPrefix(e.Err.Error(), "ssh: "), 200))
+}
+
+func (e *HostCertificateError) Unwrap() error { return e.Err }
+
 // hostKeys verifies one host's key, and knows which kinds of keys to ask it for:
 // negotiated otherwise, a host that is known by its ed25519 key would show its
 // ecdsa key and look like an impostor (golang/go#29286).
 type hostKeys struct {
 	config     Config
+	address    string // that known_hosts is asked for
 	algorithms []string
 	callback   ssh.HostKeyCallback
 	refused    error // what the callback said
@@ -86,37 +109,55 @@ type hostKeys struct {
 // It may be used by several goroutines.
 type KnownHosts struct {
 	files []string
-	db    *knownhosts.HostKeyDB
+	db    *knownhosts.HostKeyDB // nil if no file is there
 }
 
-// ReadKnownHosts reads files as OpenSSH has them.
+// ReadKnownHosts reads files as OpenSSH has them. One that does not exist knows
+// nobody.
 func ReadKnownHosts(files ...string) (*KnownHosts, error) {
+	k := &KnownHosts{files: files}
+	var there []string
 	for _, file := range files {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("reading known_hosts: %w; make the file with ssh-keyscan after checking "+
-				"the fingerprint on the host's own console", err)
+		if _, err := os.Stat(file); err == nil {
+			there = append(there, file)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("reading known_hosts: %w", err)
 		}
 	}
-	db, err := knownhosts.NewDB(files...)
-	if err != nil {
+	if len(there) == 0 {
+		return k, nil
+	}
+	var err error
+	if k.db, err = knownhosts.NewDB(there...); err != nil {
 		return nil, fmt.Errorf("reading known_hosts: %w", err)
 	}
-	return &KnownHosts{files, db}, nil
+	return k, nil
 }
 
 func newHostKeys(c Config) (*hostKeys, error) {
 	known := c.Known
 	if known == nil {
-		if len(c.KnownHosts) == 0 {
-			return nil, fmt.Errorf("%s: no known_hosts file is given, so its host key cannot be checked; "+
-				"name one, and fill it with ssh-keyscan after checking the fingerprint on the host's own console", c.Name)
-		}
 		var err error
 		if known, err = ReadKnownHosts(c.KnownHosts...); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 	}
-	k := &hostKeys{config: c, algorithms: known.db.HostKeyAlgorithms(c.Address)}
+	if len(known.files) == 0 {
+		return nil, fmt.Errorf("%s: no known_hosts file is given, so its host key cannot be checked; "+
+			"name one (ssh { known_hosts = … }), and have the key put there: hardway ssh trust", c.Name)
+	}
+	if known.db == nil {
+		return nil, fmt.Errorf("%s: its host key cannot be checked: %s does not exist; "+
+			"run 'hardway ssh trust', which shows the key's fingerprint and asks before it writes the file",
+			c.Name, strings.Join(known.files, ", "))
+	}
+	k := &hostKeys{config: c, address: c.Address}
+	if c.HostKeyAlias != "" {
+		k.address = net.JoinHostPort(c.HostKeyAlias, "22") // known_hosts has an alias without a port
+	}
+	if k.algorithms = known.db.HostKeyAlgorithms(k.address); len(k.algorithms) == 0 {
+		k.algorithms = plainAlgorithms() // a certificate would only hide that the host is unknown
+	}
 	k.config.KnownHosts = known.files
 	verify := known.db.HostKeyCallback()
 	k.callback = func(hostname string, remote net.Addr, key ssh.PublicKey) error {
@@ -124,6 +165,11 @@ func newHostKeys(c Config) (*hostKeys, error) {
 		return k.refused
 	}
 	return k, nil
+}
+
+// plainAlgorithms are those of keys without certificates, the shortest first.
+func plainAlgorithms() []string {
+	return []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 }
 
 // explain turns what known_hosts says into an error with a next step.
@@ -138,6 +184,10 @@ func (k *hostKeys) explain(err error, key ssh.PublicKey) error {
 	}
 	changed, ok := errors.AsType[*xknownhosts.KeyError](err)
 	if !ok {
+		if cert, ok := key.(*ssh.Certificate); ok {
+			return &HostCertificateError{Host: k.config.Name, Address: k.config.Address, Serial: cert.Serial, KeyID: cert.KeyId,
+				Authority: ssh.FingerprintSHA256(cert.SignatureKey), Err: err}
+		}
 		return fmt.Errorf("%s (%s): checking the host key: %w", k.config.Name, k.config.Address, err)
 	}
 	if len(changed.Want) == 0 {
@@ -150,7 +200,7 @@ func (k *hostKeys) explain(err error, key ssh.PublicKey) error {
 			known = w
 		}
 	}
-	return &ChangedKeyError{Host: k.config.Name, Address: k.config.Address, Got: got,
+	return &ChangedKeyError{Host: k.config.Name, Address: k.config.Address, Name: xknownhosts.Normalize(k.address), Got: got,
 		Place: fmt.Sprintf("%s:%d", known.Filename, known.Line), Known: ssh.FingerprintSHA256(known.Key)}
 }
 

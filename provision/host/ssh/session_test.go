@@ -143,6 +143,36 @@ func TestShells(t *testing.T) {
 	}
 }
 
+// Login scripts that read the input, take their time, or put another shell in the
+// place of the login shell, do not get in the way.
+func TestHeavyLogin(t *testing.T) {
+	needsRoot(t)
+	for name, c := range map[string]struct{ shell, rc string }{
+		"reads":             {"/bin/sh", "read -r a"},
+		"reads much":        {"/bin/sh", "read -r a; read -r b; read -r c"},
+		"sleeps":            {"/bin/sh", "sleep 2.5"},
+		"all of it":         {"/bin/bash", "echo Welcome; printf 'no newline'; echo oops >&2; read -r a; sleep 1.5"},
+		"execs dash":        {"/bin/bash", "echo Welcome; exec dash"},
+		"execs bash":        {"/bin/dash", "exec bash"},
+		"execs sh, reading": {"/bin/bash", "read -r a; exec sh"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat(c.shell); err != nil {
+				t.Skip(err)
+			}
+			t.Parallel()
+			h := dial(t, config(t, sshtest.Start(t, sshtest.Options{Shell: c.shell, Rc: c.rc})))
+			r, err := h.Run(t.Context(), host.Script{Name: "exec", Args: []string{"cat"}, Stdin: []byte("a\x00b\n")})
+			if err != nil || string(r.Stdout) != "a\x00b\n" {
+				t.Fatalf("%q, %v", r.Stdout, err)
+			}
+			if err := h.Put(t.Context(), put(filepath.Join(t.TempDir(), "large"), make([]byte, 1<<20))); err != nil { // another channel
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestArgumentsAreData(t *testing.T) {
 	needsRoot(t)
 	t.Parallel()

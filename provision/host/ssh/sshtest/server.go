@@ -31,8 +31,11 @@ import (
 type Server struct {
 	Address string // 127.0.0.1:PORT
 
-	// What clients did so far. Open is how many channels are open now.
-	Connections, Channels, Open, AuthAttempts atomic.Int64
+	// What clients did so far. Open is how many channels are open now; AuthAttempts
+	// counts keys that were offered, Attempts every try to log in but "none".
+	Connections, Channels, Open, AuthAttempts, Attempts atomic.Int64
+	// Forwarded counts connections to elsewhere.
+	Forwarded atomic.Int64
 
 	options Options
 	config  *ssh.ServerConfig
@@ -52,6 +55,26 @@ type Options struct {
 	Rc string
 	// Path stands before the machine's PATH.
 	Path string
+	// Password is taken by password and keyboard-interactive, where it is set; Keys
+	// are then not enough, unless there are any.
+	Password string
+	// Interactive asks more than the password, after it.
+	Interactive []string
+	// Keys that are let in beside User's; UserCA signs users' certificates.
+	Keys   []ssh.PublicKey
+	UserCA ssh.PublicKey
+	// NoKeys lets nobody in by a key.
+	NoKeys bool
+	// NoForwarding refuses direct-tcpip.
+	NoForwarding bool
+	// Server changes what is left, before the first connection.
+	Server func(*ssh.ServerConfig)
+	// Raw serves a connection in place of SSH.
+	Raw func(net.Conn)
+	// After runs beside a connection once somebody is logged in.
+	After func(*ssh.ServerConn)
+	// Session serves a session channel in place of what Exec is for.
+	Session func(ssh.NewChannel)
 	// Exec, when set, serves a command in place of the shell; what it returns is
 	// the exit status.
 	Exec func(command string, channel ssh.Channel) uint32
@@ -81,15 +104,7 @@ func Start(t testing.TB, o Options) *Server {
 		o.Shell = "/bin/sh"
 	}
 	s := &Server{options: o, user: NewKey(t), dir: t.TempDir(), conns: map[net.Conn]bool{}}
-	s.config = &ssh.ServerConfig{
-		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			s.AuthAttempts.Add(1)
-			if string(key.Marshal()) != string(s.user.PublicKey().Marshal()) {
-				return nil, fmt.Errorf("unknown key")
-			}
-			return nil, nil
-		},
-	}
+	s.config = s.serverConfig()
 	for _, k := range o.HostKeys {
 		s.config.AddHostKey(k)
 	}
@@ -117,6 +132,60 @@ func Start(t testing.TB, o Options) *Server {
 		s.done.Wait()
 	})
 	return s
+}
+
+func (s *Server) serverConfig() *ssh.ServerConfig {
+	o := s.options
+	c := &ssh.ServerConfig{
+		AuthLogCallback: func(_ ssh.ConnMetadata, method string, _ error) {
+			if method != "none" {
+				s.Attempts.Add(1)
+			}
+		},
+	}
+	certs := &ssh.CertChecker{IsUserAuthority: func(auth ssh.PublicKey) bool {
+		return o.UserCA != nil && string(auth.Marshal()) == string(o.UserCA.Marshal())
+	}}
+	if !o.NoKeys {
+		c.PublicKeyCallback = func(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			s.AuthAttempts.Add(1)
+			if _, ok := key.(*ssh.Certificate); ok {
+				return certs.Authenticate(conn, key)
+			}
+			for _, k := range append([]ssh.PublicKey{s.user.PublicKey()}, o.Keys...) {
+				if string(key.Marshal()) == string(k.Marshal()) {
+					return nil, nil
+				}
+			}
+			return nil, fmt.Errorf("unknown key")
+		}
+	}
+	if o.Password != "" {
+		c.PasswordCallback = func(_ ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			if string(password) != o.Password {
+				return nil, fmt.Errorf("wrong password")
+			}
+			return nil, nil
+		}
+	}
+	if o.Password != "" || len(o.Interactive) > 0 {
+		c.KeyboardInteractiveCallback = func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			answers, err := ask("", "", []string{"Password: "}, []bool{false})
+			if err != nil || len(answers) != 1 || answers[0] != o.Password {
+				return nil, fmt.Errorf("wrong password")
+			}
+			for _, q := range o.Interactive {
+				if answers, err := ask("", "", []string{q}, []bool{true}); err != nil || len(answers) != 1 || answers[0] == "" {
+					return nil, fmt.Errorf("no answer")
+				}
+			}
+			return nil, nil
+		}
+	}
+	if o.Server != nil {
+		o.Server(c)
+	}
+	return c
 }
 
 // User is the key that the server lets in.
@@ -184,18 +253,34 @@ func (s *Server) serve(conn net.Conn) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 	}()
-	_, channels, requests, err := ssh.NewServerConn(conn, s.config)
+	if s.options.Raw != nil {
+		s.options.Raw(conn)
+		return
+	}
+	server, channels, requests, err := ssh.NewServerConn(conn, s.config)
 	if err != nil {
 		return
 	}
 	var open sync.WaitGroup
+	if s.options.After != nil {
+		open.Go(func() { s.options.After(server) })
+	}
 	open.Go(func() { ssh.DiscardRequests(requests) })
 	for c := range channels {
 		s.Channels.Add(1)
 		switch c.ChannelType() {
 		case "session":
-			open.Go(func() { s.session(c) })
+			serve := s.session
+			if s.options.Session != nil {
+				serve = s.options.Session
+			}
+			open.Go(func() { serve(c) })
 		case "direct-tcpip":
+			if s.options.NoForwarding {
+				_ = c.Reject(ssh.Prohibited, "administratively prohibited")
+				continue
+			}
+			s.Forwarded.Add(1)
 			open.Go(func() { forward(c) })
 		default:
 			_ = c.Reject(ssh.UnknownChannelType, "")
