@@ -13,16 +13,17 @@ import (
 // package that is not listed may import nothing; a prefix ending in "/..." stands
 // for a whole folder.
 var arrows = map[string][]string{
-	"hardway/docs":                 {},
+	"hardway/docs":                 {"hardway/versions", "hardway/units"},
 	"hardway/certs":                {},
-	"hardway/units":                {"hardway/units/unitfile"},
+	"hardway/units":                {"hardway/units/unitfile", "hardway/versions"},
+	"hardway/versions":             {},
 	"hardway/units/unitfile":       {},
 	"hardway/templates":            {},
 	"hardway/templates/scripts":    {},
 	"hardway/provision/addr":       {},
 	"hardway/provision/resource":   {"hardway/provision/addr"},
 	"hardway/provision/facts":      {},
-	"hardway/provision/config":     {"hardway/provision/addr"},
+	"hardway/provision/config":     {"hardway/provision/addr", "hardway/versions"},
 	"hardway/provision/binaries":   {"hardway/provision/addr"},
 	"hardway/provision/host":       {"hardway/provision/facts"},
 	"hardway/provision/host/...":   {"hardway/provision/host", "hardway/provision/host/...", "hardway/provision/facts", "hardway/templates/scripts"},

@@ -1,5 +1,5 @@
 // Command versiontable writes the tables of feature gates, admission plugins and config fields over the minors of
-// Kubernetes, read from its sources, and what other programs each minor goes with. Usage: versiontable DIRECTORY
+// Kubernetes, read from its sources, and what other programs each minor goes with. Usage: versiontable REPOSITORY
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
-		return errors.New("want the directory of the tables as the only argument")
+		return errors.New("want the top directory of the repository as the only argument")
 	}
 	gates := history{header: "name\tsince\tdeprecated\tlocked\tvalue\tremoved\tsource"}
 	plugins := history{header: "name\tsince\tremoved\tsource"}
@@ -73,18 +73,18 @@ func run(ctx context.Context, args []string) error {
 		companions += strings.Join([]string{minor, c.Etcd, c.OldestEtcd, c.Pause, c.CoreDNS, "kubeadm " + version + ": app/constants"}, "\t") + "\n"
 	}
 	for name, text := range map[string]string{
-		"gates": gates.table(func(r *entry) []string {
+		"units/tables/gates": gates.table(func(r *entry) []string {
 			return []string{r.since, r.deprecated, r.locked, r.value, r.removed, r.source()}
 		}),
-		"admission": plugins.table(func(r *entry) []string { return []string{r.since, r.removed, r.source()} }),
-		"fields": fields.table(func(r *entry) []string {
+		"units/tables/admission": plugins.table(func(r *entry) []string { return []string{r.since, r.removed, r.source()} }),
+		"units/tables/fields": fields.table(func(r *entry) []string {
 			if r.since == "" && r.removed == "" {
 				return nil // as old as the table and still there: the type says all
 			}
 			return []string{r.since, r.removed, r.source()}
 		}),
-		"config-apis": apis,
-		"companions":  companions,
+		"units/tables/config-apis": apis,
+		"versions/companions":      companions,
 	} {
 		if err := os.WriteFile(filepath.Join(args[0], name+".tsv"), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("writing the table of %s: %w", name, err)

@@ -68,6 +68,8 @@ type typeWalker struct {
 // fieldPackages are those whose structs are read; a type of another package is a leaf.
 var fieldPackages = map[string]bool{
 	"k8s.io/component-base/config/v1alpha1": true, "k8s.io/component-base/logs/api/v1": true, "k8s.io/component-base/tracing/api/v1": true,
+	"k8s.io/kube-scheduler/config/v1": true, "k8s.io/kube-scheduler/config/v1beta1": true, "k8s.io/kube-scheduler/config/v1beta2": true,
+	"k8s.io/kube-scheduler/config/v1beta3": true, "k8s.io/kube-scheduler/extender/v1": true,
 }
 
 func (t *typeWalker) load(importPath string) error {

@@ -83,7 +83,7 @@ func Kubernetes(ctx context.Context, version string) (map[string]flagtable.Versi
 	var lost []string
 	logging := struct{ pkg, function string }{"k8s.io/component-base/logs", "init"} // it registers klog's flags globally
 	for _, component := range slices.Sorted(maps.Keys(roots)) {
-		w := &walker{loader: l, flags: map[string]*flagtable.Flag{}, seen: map[string]bool{}}
+		w := &walker{loader: l, version: version, flags: map[string]*flagtable.Flag{}, seen: map[string]bool{}}
 		for _, root := range append(slices.Clone(roots[component]), logging) {
 			f, ok, err := l.lookup(root.pkg, root.function)
 			if err != nil {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"hardway/tools/internal/flagtable"
 )
 
@@ -40,8 +42,10 @@ func (w *walker) method(p *pkg, name string, call *ast.CallExpr, given bindings)
 		return
 	}
 	if name == "AddGoFlagSet" && len(call.Args) == 1 && w.isProxyCommand {
-		for _, leaked := range []string{"boot-id-file", "machine-id-file"} { // the only ones, says the comment beside it
-			w.define(leaked, "string", "")
+		if semver.Compare("v"+w.version, "v1.37") < 0 { // then cAdvisor is linked no longer
+			for _, leaked := range []string{"boot-id-file", "machine-id-file"} { // the only ones, says the comment beside it
+				w.define(leaked, "string", "")
+			}
 		}
 		return
 	}

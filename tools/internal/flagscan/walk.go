@@ -18,9 +18,10 @@ type bindings map[types.Object]string
 
 // walker follows flag sets from call to call.
 type walker struct {
-	loader *loader
-	flags  map[string]*flagtable.Flag
-	seen   map[string]bool
+	loader  *loader
+	version string
+	flags   map[string]*flagtable.Flag
+	seen    map[string]bool
 	// isProxyCommand: the function that is read takes over flags of cAdvisor that are global.
 	isProxyCommand bool
 	// Lost are calls that register a flag under a name, or hand a flag set to a function, that could not be found out.

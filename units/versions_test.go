@@ -1,0 +1,142 @@
+package units
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"hardway/units/unitfile"
+	"hardway/versions"
+)
+
+// TestEveryMinorTakesWhatIsRendered renders every component for every minor and
+// holds each flag and each field against the tables of that minor.
+func TestEveryMinorTakesWhatIsRendered(t *testing.T) {
+	for _, m := range versions.All() {
+		version := m.Name + ".1"
+		t.Run(m.Name, func(t *testing.T) {
+			for _, u := range everyUnit(t, version) {
+				component := strings.TrimSuffix(u.Name, ".service")
+				table := Flags(component)
+				if table == nil {
+					continue
+				}
+				componentVersion := version
+				if component == ComponentEtcd {
+					componentVersion = m.Etcd
+				}
+				_, flags, err := unitfile.SplitFlags(u.Exec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name, value := range flags {
+					row, ok := table.Lookup(name)
+					if !ok || !row.In(componentVersion) {
+						t.Errorf("%s %s does not know --%s", component, componentVersion, name)
+						continue
+					}
+					for _, p := range checkFlagValue(component, componentVersion, row, value) {
+						if !p.Warning() {
+							t.Errorf("%s %s: %s", component, componentVersion, p.Message)
+						}
+					}
+				}
+			}
+			for component, text := range everyConfig(t, version) {
+				var object map[string]any
+				if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+					t.Fatal(err)
+				}
+				for _, field := range paths("", object) {
+					if !hasField(component, version, field) {
+						t.Errorf("%s %s has no field %s", component, version, field)
+					}
+				}
+			}
+		})
+	}
+}
+
+// paths lists the fields of an object.
+func paths(prefix string, object map[string]any) []string {
+	var out []string
+	for name, value := range object {
+		field := join(prefix, name)
+		out = append(out, field)
+		if below, ok := value.(map[string]any); ok {
+			out = append(out, paths(field, below)...)
+		}
+	}
+	return out
+}
+
+// everyUnit is a unit of each component, with nothing chosen by a user.
+func everyUnit(t *testing.T, version string) []Unit {
+	t.Helper()
+	ok := must[Unit](t)
+	etcd := etcdParams(version)
+	m, _ := versions.Of(version)
+	etcd.Version = m.Etcd
+	kubelet := masterKubeletParams(version)
+	kubelet.Config, kubelet.PauseImage = nil, "registry.k8s.io/pause:"+m.Pause
+	return []Unit{
+		ok(Etcd(etcd)), ok(APIServer(apiServerParams(version))), ok(ControllerManager(controllerManagerParams(version))),
+		ok(Scheduler(schedulerParams(version))), ok(Kubelet(kubelet)), ok(KubeProxy(kubeProxyParams(version))),
+	}
+}
+
+func everyConfig(t *testing.T, version string) map[string]string {
+	t.Helper()
+	ok := must[string](t)
+	kubelet := masterKubeletParams(version)
+	kubelet.Config = nil
+	proxy := kubeProxyParams(version)
+	proxy.Mode = "iptables"
+	return map[string]string{
+		ComponentKubelet:   ok(KubeletConfig(kubelet)),
+		ComponentScheduler: ok(SchedulerConfig(schedulerParams(version))),
+		ComponentKubeProxy: ok(KubeProxyConfig(proxy)),
+	}
+}
+
+// TestOldMinors holds what is different in old minors: what took the place of
+// the flags and fields that they do not have.
+func TestOldMinors(t *testing.T) {
+	tests := []struct {
+		minor, component string
+		has, hasNot      []string
+	}{
+		{"1.14", ComponentAPIServer, []string{"insecure-port=0", "kubelet-https=true", "service-account-issuer=https://kubernetes.default.svc.cluster.local"}, []string{"service-account-extend-token-expiration"}},
+		{"1.14", ComponentControllerManager, []string{"port=0"}, nil},
+		{"1.14", ComponentScheduler, []string{"port=0"}, nil},
+		{"1.14", ComponentKubelet, []string{"container-runtime=remote", "container-runtime-endpoint=unix:///run/containerd/containerd.sock", "register-with-taints=node-role.kubernetes.io/control-plane=:NoSchedule", "pod-infra-container-image=registry.k8s.io/pause:3.1"}, []string{"network-plugin"}},
+		{"1.26", ComponentKubelet, []string{"container-runtime=remote", "container-runtime-endpoint=unix:///run/containerd/containerd.sock"}, []string{"register-with-taints"}},
+		{"1.27", ComponentKubelet, nil, []string{"container-runtime", "container-runtime-endpoint"}},
+		{"1.35", ComponentKubelet, nil, []string{"pod-infra-container-image"}},
+		{"1.24", ComponentAPIServer, nil, []string{"insecure-port", "kubelet-https"}},
+		{"1.14", ComponentEtcd, nil, []string{"tls-min-version", "experimental-watch-progress-notify-interval"}},
+		{"1.26", ComponentEtcd, []string{"experimental-watch-progress-notify-interval=5s"}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%s of %s", tt.component, tt.minor), func(t *testing.T) {
+			for _, u := range everyUnit(t, tt.minor+".1") {
+				if strings.TrimSuffix(u.Name, ".service") != tt.component {
+					continue
+				}
+				line := strings.Join(u.Exec, " ") + " "
+				for _, want := range tt.has {
+					if !strings.Contains(line, " --"+want+" ") {
+						t.Errorf("no --%s in %s", want, line)
+					}
+				}
+				for _, not := range tt.hasNot {
+					if strings.Contains(line, " --"+not+"=") {
+						t.Errorf("--%s in %s", not, line)
+					}
+				}
+			}
+		})
+	}
+}
