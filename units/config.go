@@ -105,6 +105,11 @@ func renderConfig(component, version, group, kind string, defaults, user, owned 
 		return "", fmt.Errorf("rendering %s: %w", kind, err)
 	}
 	defaults, owned = keepKnown(component, version, "", defaults), keepKnown(component, version, "", owned)
+	for _, r := range mustRows("tables/defaults.tsv", "component", "field", "since", "source") {
+		if r[0] == component && !atLeast(version, r[2]) {
+			delete(defaults, r[1]) // the field is older than what we would write into it
+		}
+	}
 	for _, p := range CheckConfig(component, version, user) {
 		if !p.Warning() {
 			return "", fmt.Errorf("rendering %s: %s", kind, p.Message)

@@ -59,6 +59,34 @@ func TestEveryMinorTakesWhatIsRendered(t *testing.T) {
 	}
 }
 
+// TestDefaultsOfOldMinors holds that a value is not written before it means
+// something.
+func TestDefaultsOfOldMinors(t *testing.T) {
+	for _, tt := range []struct {
+		minor, component, field string
+		want                    bool
+	}{
+		{"1.23", ComponentKubeProxy, "detectLocalMode", false},
+		{"1.24", ComponentKubeProxy, "detectLocalMode", true},
+		{"1.24", ComponentKubelet, "seccompDefault", false},
+		{"1.25", ComponentKubelet, "seccompDefault", true},
+	} {
+		got := strings.Contains(everyConfig(t, tt.minor+".1")[tt.component], "\n"+tt.field+":")
+		if got != tt.want {
+			t.Errorf("%s in the config of %s %s: %v, want %v", tt.field, tt.component, tt.minor, got, tt.want)
+		}
+	}
+}
+
+// TestSchedulerAPI holds the version of the config object's API by minor.
+func TestSchedulerAPI(t *testing.T) {
+	for minor, want := range map[string]string{"1.14": "v1alpha1", "1.18": "v1alpha2", "1.21": "v1beta1", "1.22": "v1beta2", "1.24": "v1beta3", "1.25": "v1", "1.37": "v1"} {
+		if got := everyConfig(t, minor+".1")[ComponentScheduler]; !strings.Contains(got, "apiVersion: kubescheduler.config.k8s.io/"+want+"\n") {
+			t.Errorf("%s: want %s in\n%s", minor, want, got)
+		}
+	}
+}
+
 // paths lists the fields of an object.
 func paths(prefix string, object map[string]any) []string {
 	var out []string
