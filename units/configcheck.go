@@ -183,6 +183,7 @@ func (c *configChecker) checkStruct(path, field string, object map[string]any, t
 		case listed && row.removed != "" && atLeast(c.version, row.removed):
 			p := c.report(childPath, KindRemoved, "%s was removed from %s in %s.", childPath, c.component, row.removed)
 			p.Since, p.Removed, p.Source = row.since, row.removed, row.source
+			p.Replacement = replacements()[ownedKey{c.component + " field", childField}]
 			continue
 		case listed && !atLeast(c.version, row.since):
 			p := c.report(childPath, KindNotYet, "%s came with %s %s; the cluster runs %s.", childPath, c.component, row.since, c.version)

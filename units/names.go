@@ -47,6 +47,16 @@ func knownPlugins(version string, names ...string) []string {
 	})
 }
 
+// replacements are what to use instead of a plugin ("admission plugin") or a
+// field ("kubelet field") that is gone.
+var replacements = sync.OnceValue(func() map[ownedKey]string {
+	out := map[ownedKey]string{}
+	for _, r := range mustRows("tables/replacements.tsv", "kind", "name", "instead", "source") {
+		out[ownedKey{r[0], r[1]}] = r[2]
+	}
+	return out
+})
+
 // checkPlugins finds admission plugins that the version does not have; the API
 // server would refuse to start.
 func checkPlugins(version, flag, value string) []Problem {
@@ -109,7 +119,7 @@ func checkNamed(version, place, what, name string, known []named) []Problem {
 			}
 		case k.name != name:
 		case isGone:
-			return []Problem{{Flag: place, Kind: KindRemoved, Since: k.since, Removed: k.removed, Source: k.source,
+			return []Problem{{Flag: place, Kind: KindRemoved, Since: k.since, Removed: k.removed, Source: k.source, Replacement: replacements()[ownedKey{what, name}],
 				Message: fmt.Sprintf("The %s %s was removed in Kubernetes %s.", what, name, k.removed)}}
 		default:
 			return []Problem{{Flag: place, Kind: KindNotYet, Since: k.since, Source: k.source,

@@ -78,6 +78,21 @@ func TestDefaultsOfOldMinors(t *testing.T) {
 	}
 }
 
+// TestReplacements holds that each is of something gone, and that what it names is there.
+func TestReplacements(t *testing.T) {
+	for key, instead := range replacements() {
+		component, isField := strings.CutSuffix(key.component, " field")
+		switch {
+		case isField && hasField(component, "1.37.1", key.name):
+			t.Errorf("%s %s is not gone", key.component, key.name)
+		case isField && !strings.Contains(instead, "flags") && !hasField(component, "1.37.1", instead):
+			t.Errorf("%s %s: %s is gone too", key.component, key.name, instead)
+		case !isField && (len(knownPlugins("1.37.1", key.name)) > 0 || len(knownPlugins("1.37.1", instead)) == 0):
+			t.Errorf("%s %s: it is there, or %s is not", key.component, key.name, instead)
+		}
+	}
+}
+
 // TestSchedulerAPI holds the version of the config object's API by minor.
 func TestSchedulerAPI(t *testing.T) {
 	for minor, want := range map[string]string{"1.14": "v1alpha1", "1.18": "v1alpha2", "1.21": "v1beta1", "1.22": "v1beta2", "1.24": "v1beta3", "1.25": "v1", "1.37": "v1"} {
