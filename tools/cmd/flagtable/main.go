@@ -34,7 +34,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("flagtable", flag.ContinueOnError)
-	kubernetes := flags.String("kubernetes", "1.29.15,1.34.4,1.35.4,1.36.3,1.37.1", "versions to compile, comma separated, one a minor")
+	kubernetes := flags.String("kubernetes", "1.29.15,1.33.13,1.34.4,1.35.4,1.36.3,1.37.1", "versions to compile, comma separated, one a minor")
 	etcd := flags.String("etcd", "3.6.16,3.7.3", "versions to compile, comma separated, one a minor")
 	scan := flags.String("scan", strings.Join(flagscan.Versions, ","), "versions of Kubernetes to read the source of, comma separated, one a minor")
 	if err := flags.Parse(args); err != nil {
