@@ -93,6 +93,16 @@ func TestReplacements(t *testing.T) {
 	}
 }
 
+// TestInsecurePort holds that it can be opened where it exists, and no later.
+func TestInsecurePort(t *testing.T) {
+	for version, want := range map[string]Kind{"1.19.16": KindDeprecated, "1.20.15": KindBadValue, "1.24.0": KindRemoved} {
+		problems := Check(ComponentAPIServer, version, map[string]string{"insecure-port": "9090"})
+		if len(problems) == 0 || problems[len(problems)-1].Kind != want || problems[len(problems)-1].Replacement != "secure-port" {
+			t.Errorf("%s: %+v, want one that is %s", version, problems, want)
+		}
+	}
+}
+
 // TestSchedulerAPI holds the version of the config object's API by minor.
 func TestSchedulerAPI(t *testing.T) {
 	for minor, want := range map[string]string{"1.14": "v1alpha1", "1.18": "v1alpha2", "1.21": "v1beta1", "1.22": "v1beta2", "1.24": "v1beta3", "1.25": "v1", "1.37": "v1"} {
