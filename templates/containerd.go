@@ -24,7 +24,7 @@ const (
 	pluginCRI     = "io.containerd.grpc.v1.cri" // needs both of the others
 )
 
-// ContainerdParams describes containerd 2.x on one host.
+// ContainerdParams describes containerd on one host.
 type ContainerdParams struct {
 	Version      string // of containerd: "2.4.2"
 	Root         string // /var/lib/containerd
@@ -38,8 +38,9 @@ type ContainerdParams struct {
 }
 
 // Containerd returns containerd's config.toml. The configuration version is 3,
-// which every containerd 2.x reads. Registries are set up in files below
-// ContainerdRegistries, which are read at every pull and need no restart.
+// which every containerd 2.x reads, and 2 for containerd 1.x. Registries are set
+// up in files below ContainerdRegistries, which are read at every pull and need
+// no restart.
 func Containerd(p ContainerdParams) (string, error) {
 	for _, problem := range CheckContainerd(p.Version, p.Config) {
 		return "", errors.New("rendering " + ContainerdPath + ": " + problem.Message)
@@ -54,6 +55,9 @@ func Containerd(p ContainerdParams) (string, error) {
 	}
 	if p.CgroupDriver != "systemd" && p.CgroupDriver != "cgroupfs" {
 		return "", fmt.Errorf("rendering %s: the cgroup driver %q is neither systemd nor cgroupfs", ContainerdPath, p.CgroupDriver)
+	}
+	if !containerdKnows(p.Version, "2.0", "") {
+		return containerd1(p)
 	}
 	cni := map[string]any{"conf_dir": CNIConfDir}
 	if containerdKnows(p.Version, "2.1", "") {
@@ -94,6 +98,40 @@ func Containerd(p ContainerdParams) (string, error) {
 	var out strings.Builder
 	out.WriteString(Header + "\n\n")
 	if err := writeTOML(&out, overlay(ours, placeContainerdKeys(p.Config)), nil); err != nil {
+		return "", fmt.Errorf("rendering %s: %w", ContainerdPath, err)
+	}
+	return out.String(), nil
+}
+
+// containerd1 is the configuration of containerd 1.x: one plugin has all that
+// the kubelet needs. Its sandbox image cannot be pinned; the kubelet is told its
+// name instead, by --pod-infra-container-image.
+func containerd1(p ContainerdParams) (string, error) {
+	object := map[string]any{
+		"version":          2,
+		"root":             p.Root,
+		"state":            ContainerdState,
+		"grpc":             map[string]any{"address": ContainerdSocket},
+		"required_plugins": []string{pluginCRI},
+		"plugins": map[string]any{pluginCRI: map[string]any{
+			"sandbox_image": p.SandboxImage,
+			"registry":      map[string]any{"config_path": ContainerdRegistries},
+			"cni":           map[string]any{"conf_dir": CNIConfDir, "bin_dir": p.CNIBin},
+			"containerd": map[string]any{
+				"default_runtime_name": "runc",
+				"runtimes": map[string]any{"runc": map[string]any{
+					"runtime_type": "io.containerd.runc.v2",
+					"options": map[string]any{
+						"BinaryName":    p.Runc,
+						"SystemdCgroup": p.CgroupDriver == "systemd",
+					},
+				}},
+			},
+		}},
+	}
+	var out strings.Builder
+	out.WriteString(Header + "\n\n")
+	if err := writeTOML(&out, object, nil); err != nil {
 		return "", fmt.Errorf("rendering %s: %w", ContainerdPath, err)
 	}
 	return out.String(), nil

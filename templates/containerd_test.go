@@ -41,6 +41,7 @@ func TestContainerd(t *testing.T) {
 		},
 	}
 	for name, p := range map[string]ContainerdParams{
+		"containerd-1.7.toml": containerdParams("1.7.33"),
 		"containerd-2.0.toml": containerdParams("2.0.9"),
 		"containerd-2.4.toml": containerdParams("2.4.2"),
 		"containerd-lab.toml": lab,
@@ -95,8 +96,8 @@ func TestCheckContainerd(t *testing.T) {
 			[]Problem{{Key: "containerd.runtimes.kata.disable_pause_image_pull", Message: "containerd.runtimes.kata.disable_pause_image_pull came with containerd 2.4."}}},
 		"wrong kind": {"2.4.2", map[string]any{"max_concurrent_downloads": "3"},
 			[]Problem{{Key: "max_concurrent_downloads", Message: "max_concurrent_downloads takes a whole number."}}},
-		"old":        {"1.7.30", nil, []Problem{{Message: `containerd "1.7.30" is not supported; use a 2.x version.`}}},
-		"no version": {"two", nil, []Problem{{Message: `containerd "two" is not supported; use a 2.x version.`}}},
+		"old":        {"1.6.36", nil, []Problem{{Message: `containerd "1.6.36" is not supported; use a 2.x version, or 1.7 with Kubernetes before 1.23.`}}},
+		"no version": {"two", nil, []Problem{{Message: `containerd "two" is not supported; use a 2.x version, or 1.7 with Kubernetes before 1.23.`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, CheckContainerd(c.version, c.config)); diff != "" {

@@ -91,8 +91,15 @@ func placeContainerdKeys(cfg map[string]any) map[string]any {
 // containerd's own ("debug"); plugins = { "id" = {…} } reaches every other
 // plugin, unchecked. containerd itself ignores an unknown key silently.
 func CheckContainerd(version string, cfg map[string]any) []Problem {
-	if !semver.IsValid("v"+strings.TrimPrefix(version, "v")) || !containerdKnows(version, "2.0", "3.0") {
-		return []Problem{{Message: fmt.Sprintf("containerd %q is not supported; use a 2.x version.", version)}}
+	if !semver.IsValid("v"+strings.TrimPrefix(version, "v")) || !containerdKnows(version, "1.7", "3.0") {
+		return []Problem{{Message: fmt.Sprintf("containerd %q is not supported; use a 2.x version, or 1.7 with Kubernetes before 1.23.", version)}}
+	}
+	if !containerdKnows(version, "2.0", "") {
+		var problems []Problem
+		for _, key := range slices.Sorted(maps.Keys(cfg)) {
+			problems = append(problems, Problem{Key: key, Message: fmt.Sprintf("The keys of containerd %s are not known here.", version), Instead: "containerd 2"})
+		}
+		return problems
 	}
 	c := containerdChecker{version: version}
 	for _, key := range slices.Sorted(maps.Keys(cfg)) {

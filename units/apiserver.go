@@ -39,6 +39,7 @@ func APIServer(p APIServerParams) (Unit, error) {
 	f := newFlagSet(ComponentAPIServer, p.Version)
 	f.addr("advertise-address", p.AdvertiseAddress)
 	f.text("secure-port", strconv.Itoa(p.Port))
+	f.setIfKnown("0", "insecure-port") // up to 1.19 it was open, without any authentication
 	if !p.ServiceCIDR.IsValid() {
 		f.fail("no range of services was given")
 	}
@@ -47,11 +48,11 @@ func APIServer(p APIServerParams) (Unit, error) {
 
 	f.bool("anonymous-auth", false)
 	f.set("authorization-mode", "Node,RBAC")
-	f.set("enable-admission-plugins", "DenyServiceExternalIPs,NodeRestriction")
+	f.set("enable-admission-plugins", strings.Join(knownPlugins(p.Version, "DenyServiceExternalIPs", "NodeRestriction"), ","))
 	f.path("client-ca-file", p.ClientCA)
 	f.pair("tls-cert-file", "tls-private-key-file", p.Serving)
 	f.set("tls-min-version", "VersionTLS12")
-	f.set("tls-cipher-suites", gcmSuites+","+chachaSuites)
+	f.set("tls-cipher-suites", strings.Join(suiteNames(p.Version, splitList(gcmSuites+","+chachaSuites)), ","))
 	f.bool("profiling", false)
 
 	f.path("audit-policy-file", p.AuditPolicy)
@@ -66,6 +67,7 @@ func APIServer(p APIServerParams) (Unit, error) {
 
 	f.pair("kubelet-client-certificate", "kubelet-client-key", p.KubeletClient)
 	f.path("kubelet-certificate-authority", p.KubeletCA)
+	f.setIfKnown("true", "kubelet-https")
 	f.set("kubelet-preferred-address-types", "InternalIP,ExternalIP,Hostname")
 
 	f.path("requestheader-client-ca-file", p.FrontProxyCA)
@@ -81,7 +83,7 @@ func APIServer(p APIServerParams) (Unit, error) {
 	f.set("service-account-issuer", "https://kubernetes.default.svc."+p.DNSDomain)
 	f.path("service-account-key-file", p.ServiceAccountPublic)
 	f.path("service-account-signing-key-file", p.ServiceAccountPrivate)
-	f.bool("service-account-extend-token-expiration", false)
+	f.setIfKnown("false", "service-account-extend-token-expiration")
 
 	// Without it a stop waits a whole minute for connections that carry watches,
 	// which never end by themselves: an outage of that length with one master.

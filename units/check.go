@@ -109,6 +109,12 @@ func checkFlagValue(component, version string, row Flag, value string) []Problem
 		return []Problem{{Flag: row.Name, Kind: KindBadValue, Source: row.Source,
 			Message: fmt.Sprintf("--%s takes %s, not %q.", row.Name, want, value)}}
 	}
+	for _, r := range mustRows("tables/values.tsv", "component", "flag", "since", "only", "replacement", "source") {
+		if r[0] == component && r[1] == row.Name && atLeast(version, r[2]) && value != r[3] {
+			return []Problem{{Flag: row.Name, Kind: KindBadValue, Source: r[5], Replacement: r[4],
+				Message: fmt.Sprintf("--%s of %s can only be %s since %s.", row.Name, component, r[3], r[2])}}
+		}
+	}
 	switch {
 	case row.Name == "feature-gates" && component != ComponentEtcd:
 		return checkGates(version, row.Name, value)

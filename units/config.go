@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v2"
 )
@@ -95,7 +96,20 @@ func normalize(value any) (any, error) {
 // renderConfig merges the user's fields over the defaults, sets the owned ones,
 // and writes the object with sorted fields. What Check would refuse is refused
 // here too, so that a caller who forgot to ask cannot write a broken object.
-func renderConfig(component, version, apiVersion, kind string, defaults, user, owned map[string]any) (string, error) {
+//
+// Of the defaults and owned fields those are left out that the version does not
+// have: what takes their place is the builder's to say.
+func renderConfig(component, version, group, kind string, defaults, user, owned map[string]any) (string, error) {
+	api, err := configAPI(component, version)
+	if err != nil {
+		return "", fmt.Errorf("rendering %s: %w", kind, err)
+	}
+	defaults, owned = keepKnown(component, version, "", defaults), keepKnown(component, version, "", owned)
+	for _, r := range mustRows("tables/defaults.tsv", "component", "field", "since", "source") {
+		if r[0] == component && !atLeast(version, r[2]) {
+			delete(defaults, r[1]) // the field is older than what we would write into it
+		}
+	}
 	for _, p := range CheckConfig(component, version, user) {
 		if !p.Warning() {
 			return "", fmt.Errorf("rendering %s: %s", kind, p.Message)
@@ -105,7 +119,7 @@ func renderConfig(component, version, apiVersion, kind string, defaults, user, o
 		return "", fmt.Errorf("rendering %s: no value for %s was given", kind, path)
 	}
 	object := Merge(Merge(defaults, user), owned)
-	object["apiVersion"], object["kind"] = apiVersion, kind
+	object["apiVersion"], object["kind"] = group+"/"+api, kind
 	plain, err := normalize(object)
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", kind, err)
@@ -115,6 +129,44 @@ func renderConfig(component, version, apiVersion, kind string, defaults, user, o
 		return "", fmt.Errorf("rendering %s: %w", kind, err)
 	}
 	return Header + "\n" + string(text), nil
+}
+
+// configAPI is the version of a config object's API, "v1beta1": the newest that
+// a minor decodes.
+func configAPI(component, version string) (string, error) {
+	minor, err := minorOf(version)
+	if err != nil {
+		return "", err
+	}
+	api, ok := configAPIs()[ownedKey{component, minor[1:]}]
+	if !ok {
+		return "", fmt.Errorf("no version of its API is known for Kubernetes %s", version)
+	}
+	return api, nil
+}
+
+var configAPIs = sync.OnceValue(func() map[ownedKey]string {
+	out := map[ownedKey]string{}
+	for _, r := range mustRows("tables/config-apis.tsv", "component", "minor", "api", "source") {
+		out[ownedKey{r[0], r[1]}] = r[2]
+	}
+	return out
+})
+
+// keepKnown returns the fields that the version has.
+func keepKnown(component, version, prefix string, object map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range object {
+		field := join(prefix, name)
+		if !hasField(component, version, field) {
+			continue
+		}
+		if below, ok := value.(map[string]any); ok {
+			value = keepKnown(component, version, field, below)
+		}
+		out[name] = value
+	}
+	return out
 }
 
 // scalars gives the numbers of a normalized value, in place, the types by which

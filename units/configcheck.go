@@ -52,16 +52,33 @@ func pluginArgs(plugin string) (reflect.Type, bool) {
 	return nil, false
 }
 
-// newField is when a config field came.
-type newField struct{ since, source string }
+// fieldRow is when a config field came and went. A field without a row is as
+// old as the table and still there.
+type fieldRow struct{ since, removed, source string }
 
-var newFields = sync.OnceValue(func() map[ownedKey]newField {
-	out := map[ownedKey]newField{}
-	for _, r := range mustRows("tables/fields.tsv", "component", "field", "since", "source") {
-		out[ownedKey{r[0], r[1]}] = newField{r[2], r[3]}
+var fieldRows = sync.OnceValue(func() map[ownedKey]fieldRow {
+	out := map[ownedKey]fieldRow{}
+	for _, r := range mustRows("tables/fields.tsv", "component", "field", "since", "removed", "source") {
+		out[ownedKey{r[0], r[1]}] = fieldRow{r[2], r[3], r[4]}
 	}
 	return out
 })
+
+// hasField reports whether the config object of a version has a field that some
+// version has. Its parents are asked too.
+func hasField(component, version, field string) bool {
+	for path := field; ; {
+		row := fieldRows()[ownedKey{component, path}]
+		if !atLeast(version, row.since) || row.removed != "" && atLeast(version, row.removed) {
+			return false
+		}
+		i := strings.LastIndex(path, ".")
+		if i < 0 {
+			return true
+		}
+		path = path[:i]
+	}
+}
 
 // CheckConfig returns what is wrong with the config fields that a user set on a
 // component: fields that its config object does not have, that hardway owns,
@@ -161,6 +178,20 @@ func (c *configChecker) checkStruct(path, field string, object map[string]any, t
 		childPath, childField := join(path, name), join(field, name)
 		key := ownedKey{c.component, childField}
 		child, known := fields[name]
+		row, listed := fieldRows()[key]
+		switch {
+		case listed && row.removed != "" && atLeast(c.version, row.removed):
+			p := c.report(childPath, KindRemoved, "%s was removed from %s in %s.", childPath, c.component, row.removed)
+			p.Since, p.Removed, p.Source = row.since, row.removed, row.source
+			p.Replacement = replacements()[ownedKey{c.component + " field", childField}]
+			continue
+		case listed && !atLeast(c.version, row.since):
+			p := c.report(childPath, KindNotYet, "%s came with %s %s; the cluster runs %s.", childPath, c.component, row.since, c.version)
+			p.Since, p.Source = row.since, row.source
+			continue
+		case listed && !known:
+			continue // of an older version: the table knows its name, nothing its type
+		}
 		if !known {
 			p := c.report(childPath, KindUnknown, "%s has no field %s.", c.objectName(path), name)
 			if near := nearest(name, slices.Sorted(maps.Keys(fields))); near != "" {
@@ -170,11 +201,6 @@ func (c *configChecker) checkStruct(path, field string, object map[string]any, t
 		}
 		if owned, ok := ownedFields()[key]; ok {
 			c.report(childPath, KindOwned, "%s belongs to hardway: %s.", childPath, owned.reason).Replacement = owned.instead
-			continue
-		}
-		if n, ok := newFields()[key]; ok && !atLeast(c.version, n.since) {
-			p := c.report(childPath, KindNotYet, "%s came with %s %s; the cluster runs %s.", childPath, c.component, n.since, c.version)
-			p.Since, p.Source = n.since, n.source
 			continue
 		}
 		c.check(childPath, childField, object[name], child)
@@ -231,7 +257,7 @@ func (c *configChecker) checkLeaf(path string, value any, t reflect.Type) {
 
 func (c *configChecker) checkFeatureGates(path string, gates map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(gates)) {
-		for _, p := range checkNamed(c.version, join(path, name), "feature gate", name, featureGates()) {
+		for _, p := range checkGate(c.version, join(path, name), name, fmt.Sprint(gates[name])) {
 			if p.Suggestion != "" {
 				p.Suggestion = join(path, p.Suggestion)
 			}

@@ -35,6 +35,7 @@ func ControllerManager(p ControllerManagerParams) (Unit, error) {
 	f.text("cluster-name", p.ClusterName)
 	f.bool("allocate-node-cidrs", false)
 	f.set("bind-address", "127.0.0.1")
+	f.setIfKnown("0", "port") // of the insecure server, where there still is one
 	f.bool("leader-elect", true)
 	f.bool("profiling", false)
 	f.bool("use-service-account-credentials", true)

@@ -57,7 +57,7 @@ func Etcd(p EtcdParams) (Unit, error) {
 	f.pair("peer-cert-file", "peer-key-file", p.Peer)
 	f.path("peer-trusted-ca-file", p.PeerTrustedCA)
 	f.bool("peer-client-cert-auth", true)
-	f.set("tls-min-version", "TLS1.2")
+	f.setIfKnown("TLS1.2", "tls-min-version")
 	// The API server serves lists from its watch cache only while etcd tells it
 	// how far the watch got.
 	f.setIfKnown("5s", "watch-progress-notify-interval", "experimental-watch-progress-notify-interval")

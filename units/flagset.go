@@ -55,6 +55,18 @@ func (f *flagSet) setIfKnown(value string, names ...string) {
 	}
 }
 
+// fieldFlag is a flag that says what a field of the config object says.
+type fieldFlag struct{ field, flag, value string }
+
+// instead sets the flags whose field the version does not have.
+func (f *flagSet) instead(version string, flags []fieldFlag) {
+	for _, ff := range flags {
+		if ff.value != "" && !hasField(f.component, version, ff.field) {
+			f.setIfKnown(ff.value, ff.flag)
+		}
+	}
+}
+
 // text sets a value that must not be empty.
 func (f *flagSet) text(name, value string) {
 	if value == "" {

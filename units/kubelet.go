@@ -3,6 +3,7 @@ package units
 import (
 	"net/netip"
 	"path"
+	"strings"
 )
 
 // kubeletWatchdogSince is the minor whose kubelet feeds systemd's watchdog from
@@ -33,6 +34,9 @@ type KubeletParams struct {
 	// systemd-resolved it has to be /run/systemd/resolve/resolv.conf, or CoreDNS
 	// would ask itself.
 	ResolvConf string
+	// PauseImage is the image of pod sandboxes that the runtime is given: up to
+	// Kubernetes 1.34 the kubelet has to know it too, or it collects it as garbage.
+	PauseImage string
 	Taints     []Taint // at the first registration only
 	// ProtectKernelDefaults makes the kubelet refuse to start unless the
 	// sysctls of KubeletSysctls are set already, instead of setting them.
@@ -75,6 +79,11 @@ func Kubelet(p KubeletParams) (Unit, error) {
 	if p.HostnameOverride != "" {
 		f.set("hostname-override", p.HostnameOverride)
 	}
+	f.instead(p.Version, p.fieldFlags())
+	if p.PauseImage != "" {
+		f.setIfKnown(p.PauseImage, "pod-infra-container-image")
+	}
+	f.setIfKnown("remote", "container-runtime") // CRI; "docker" was the default up to 1.23
 	f.user(p.Flags)
 	argv, err := f.argv(p.Bin, ComponentKubelet)
 	if err != nil {
@@ -96,6 +105,19 @@ func Kubelet(p KubeletParams) (Unit, error) {
 	// Without accounting a host with cgroup v1 has no "system container stats".
 	u.CPUAccounting, u.MemoryAccounting = true, true
 	return u, nil
+}
+
+// fieldFlags are the flags that stand in for fields of the config object in the
+// versions that do not have the field yet.
+func (p KubeletParams) fieldFlags() []fieldFlag {
+	taints := make([]string, 0, len(p.Taints))
+	for _, t := range p.Taints {
+		taints = append(taints, t.Key+"="+t.Value+":"+t.Effect)
+	}
+	return []fieldFlag{
+		{"containerRuntimeEndpoint", "container-runtime-endpoint", p.RuntimeEndpoint},
+		{"registerWithTaints", "register-with-taints", strings.Join(taints, ",")},
+	}
 }
 
 // KubeletClientPEM is where the kubelet keeps its current client certificate
@@ -162,7 +184,7 @@ func KubeletConfig(p KubeletParams) (string, error) {
 		}
 		owned["registerWithTaints"] = taints
 	}
-	return renderConfig(ComponentKubelet, p.Version, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", defaults, p.Config, owned)
+	return renderConfig(ComponentKubelet, p.Version, "kubelet.config.k8s.io", "KubeletConfiguration", defaults, p.Config, owned)
 }
 
 func addresses(list []netip.Addr) []string {

@@ -92,7 +92,7 @@ func KubeProxyConfig(p KubeProxyParams) (string, error) {
 		defaults["detectLocalMode"] = "BridgeInterface"
 		defaults["detectLocal"] = map[string]any{"bridgeInterface": p.Bridge}
 	}
-	return renderConfig(ComponentKubeProxy, p.Version, "kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration", defaults, p.Config,
+	return renderConfig(ComponentKubeProxy, p.Version, "kubeproxy.config.k8s.io", "KubeProxyConfiguration", defaults, p.Config,
 		map[string]any{
 			"clientConnection": map[string]any{"kubeconfig": p.Kubeconfig},
 			"clusterCIDR":      p.PodCIDR.String(),

@@ -8,21 +8,54 @@ import (
 )
 
 // named is a feature gate or an admission plugin: a name that a version of
-// Kubernetes knows or refuses to start with.
-type named struct{ name, since, removed, source string }
+// Kubernetes knows or refuses to start with. A gate may be deprecated, and from
+// the minor locked on it can only have one value.
+type named struct{ name, since, deprecated, locked, value, removed, source string }
 
-func readNamed(path string) []named {
+var admissionPlugins = sync.OnceValue(func() []named {
 	var out []named
-	for _, r := range mustRows(path, "name", "since", "removed", "source") {
-		out = append(out, named{r[0], r[1], r[2], r[3]})
+	for _, r := range mustRows("tables/admission.tsv", "name", "since", "removed", "source") {
+		out = append(out, named{name: r[0], since: r[1], removed: r[2], source: r[3]})
 	}
 	return out
+})
+
+var featureGates = sync.OnceValue(func() []named {
+	var out []named
+	for _, r := range mustRows("tables/gates.tsv", "name", "since", "deprecated", "locked", "value", "removed", "source") {
+		out = append(out, named{r[0], r[1], r[2], r[3], r[4], r[5], r[6]})
+	}
+	return out
+})
+
+// suiteNames writes cipher suites as the version names them.
+func suiteNames(version string, suites []string) []string {
+	for i, suite := range suites {
+		for _, r := range mustRows("tables/ciphers.tsv", "name", "since", "before", "source") {
+			if r[0] == suite && !atLeast(version, r[1]) {
+				suites[i] = r[2]
+			}
+		}
+	}
+	return suites
 }
 
-var (
-	admissionPlugins = sync.OnceValue(func() []named { return readNamed("tables/admission.tsv") })
-	featureGates     = sync.OnceValue(func() []named { return readNamed("tables/gates.tsv") })
-)
+// knownPlugins are those of the names that the version has.
+func knownPlugins(version string, names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool {
+		return len(checkNamed(version, "", "", name, admissionPlugins())) > 0
+	})
+}
+
+// replacements are what to use instead of a plugin ("admission plugin") or a
+// field ("kubelet field") that is gone.
+var replacements = sync.OnceValue(func() map[ownedKey]string {
+	out := map[ownedKey]string{}
+	for _, r := range mustRows("tables/replacements.tsv", "kind", "name", "instead", "source") {
+		out[ownedKey{r[0], r[1]}] = r[2]
+	}
+	return out
+})
 
 // checkPlugins finds admission plugins that the version does not have; the API
 // server would refuse to start.
@@ -49,9 +82,28 @@ func checkGates(version, flag, value string) []Problem {
 				Message: fmt.Sprintf("The feature gate %s takes %s, not %q.", name, want, setting)})
 			continue
 		}
-		problems = append(problems, checkNamed(version, flag, "feature gate", name, featureGates())...)
+		problems = append(problems, checkGate(version, flag, name, setting)...)
 	}
 	return problems
+}
+
+// checkGate judges one gate and its value. A component that is told to change a
+// locked gate refuses to start, as one does that does not know the gate.
+func checkGate(version, place, name, setting string) []Problem {
+	if problems := checkNamed(version, place, "feature gate", name, featureGates()); len(problems) > 0 {
+		return problems
+	}
+	i := slices.IndexFunc(featureGates(), func(g named) bool { return g.name == name })
+	gate := featureGates()[i]
+	switch {
+	case gate.locked != "" && atLeast(version, gate.locked) && !strings.EqualFold(setting, gate.value):
+		return []Problem{{Flag: place, Kind: KindBadValue, Source: gate.source,
+			Message: fmt.Sprintf("The feature gate %s is locked to %s since Kubernetes %s; remove it.", name, gate.value, gate.locked)}}
+	case gate.deprecated != "" && atLeast(version, gate.deprecated):
+		return []Problem{{Flag: place, Kind: KindDeprecated, Source: gate.source,
+			Message: fmt.Sprintf("The feature gate %s is deprecated since Kubernetes %s.", name, gate.deprecated)}}
+	}
+	return nil
 }
 
 func checkNamed(version, place, what, name string, known []named) []Problem {
@@ -67,7 +119,7 @@ func checkNamed(version, place, what, name string, known []named) []Problem {
 			}
 		case k.name != name:
 		case isGone:
-			return []Problem{{Flag: place, Kind: KindRemoved, Since: k.since, Removed: k.removed, Source: k.source,
+			return []Problem{{Flag: place, Kind: KindRemoved, Since: k.since, Removed: k.removed, Source: k.source, Replacement: replacements()[ownedKey{what, name}],
 				Message: fmt.Sprintf("The %s %s was removed in Kubernetes %s.", what, name, k.removed)}}
 		default:
 			return []Problem{{Flag: place, Kind: KindNotYet, Since: k.since, Source: k.source,

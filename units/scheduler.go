@@ -22,6 +22,7 @@ func Scheduler(p SchedulerParams) (Unit, error) {
 	f.path("authentication-kubeconfig", p.Kubeconfig)
 	f.path("authorization-kubeconfig", p.Kubeconfig)
 	f.set("bind-address", "127.0.0.1")
+	f.setIfKnown("0", "port") // of the insecure server, where there still is one
 	profiling, _ := p.Config["enableProfiling"].(bool)
 	f.bool("profiling", profiling)
 	f.set("tls-min-version", "VersionTLS12")
@@ -42,10 +43,10 @@ func Scheduler(p SchedulerParams) (Unit, error) {
 	return u, nil
 }
 
-// SchedulerConfig returns the KubeSchedulerConfiguration: kubescheduler.config.k8s.io/v1,
-// the only version since Kubernetes 1.29. The scheduler decodes it strictly.
+// SchedulerConfig returns the KubeSchedulerConfiguration, in the newest version
+// of its API that the minor has: v1 from 1.25 on. The scheduler decodes it strictly.
 func SchedulerConfig(p SchedulerParams) (string, error) {
-	return renderConfig(ComponentScheduler, p.Version, "kubescheduler.config.k8s.io/v1", "KubeSchedulerConfiguration",
+	return renderConfig(ComponentScheduler, p.Version, "kubescheduler.config.k8s.io", "KubeSchedulerConfiguration",
 		map[string]any{
 			"enableProfiling": false,
 			"leaderElection":  map[string]any{"leaderElect": true},

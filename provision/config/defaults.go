@@ -5,28 +5,6 @@ import (
 	"time"
 )
 
-// minor is what one Kubernetes minor is installed with unless the user says
-// otherwise. Versions are what upstream's kubeadm and build files of that minor
-// name, moved to the newest patch of the same line.
-type minor struct {
-	name       string // "1.37"
-	etcd       string
-	containerd string
-	runc       string
-	cniPlugins string
-	pause      string
-}
-
-// minors lists the Kubernetes minors of this version, oldest first. containerd
-// 2.3 is the long-term line and is built and tested with runc 1.4 and CNI
-// plugins 1.9; kubeadm 1.36 takes etcd 3.6, kubeadm 1.37 etcd 3.7.
-func minors() []minor {
-	return []minor{
-		{name: "1.36", etcd: "3.6.16", containerd: "2.3.7", runc: "1.4.3", cniPlugins: "1.9.1", pause: "3.10.2"},
-		{name: "1.37", etcd: "3.7.3", containerd: "2.3.7", runc: "1.4.3", cniPlugins: "1.9.1", pause: "3.10.2"},
-	}
-}
-
 // Defaults of everything that does not depend on the version.
 const (
 	defaultNodePrefix = 24
@@ -71,15 +49,4 @@ func minorOf(version string) string {
 		return parts[0] + "." + parts[1]
 	}
 	return version
-}
-
-// companions returns the defaults for a Kubernetes version; ok is false for a
-// minor that is not supported.
-func companions(version string) (m minor, ok bool) {
-	for _, m := range minors() {
-		if m.name == minorOf(version) {
-			return m, true
-		}
-	}
-	return minor{}, false
 }

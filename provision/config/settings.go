@@ -8,35 +8,37 @@ import (
 
 	"filippo.io/age"
 	"github.com/hashicorp/hcl/v2"
+
+	"hardway/versions"
 )
 
 func (l *loader) readEtcd(c *Cluster) layer {
 	r, _ := l.block("etcd", etcdSchema())
-	m, _ := companions(c.Version)
+	m, _ := versions.Of(c.Version)
 	out := r.layer()
-	c.Etcd = Etcd{Component: component(out), Version: r.release("version", "etcd", m.etcd), VersionRange: r.rangeOf("version")}
+	c.Etcd = Etcd{Component: component(out), Version: r.release("version", "etcd", m.Etcd), VersionRange: r.rangeOf("version")}
 	if r.has("version") {
-		r.checkEtcdVersion(c.Etcd.Version)
+		r.checkEtcdVersion(c.Etcd.Version, c.Version)
 	}
 	return out
 }
 
 func (l *loader) readRuntime(c *Cluster) layer {
 	r, _ := l.block("runtime", runtimeSchema())
-	m, _ := companions(c.Version)
+	m, _ := versions.Of(c.Version)
 	out := r.layer()
 	c.Runtime = Runtime{
 		Component:         component(out),
 		Name:              "containerd",
-		Version:           r.release("version", "containerd", m.containerd),
-		RuncVersion:       r.release("runc_version", "runc", m.runc),
-		CNIPluginsVersion: r.release("cni_plugins_version", "the CNI plugins", m.cniPlugins),
-		SandboxImage:      r.image("sandbox_image", pauseRepository+":"+m.pause),
+		Version:           r.release("version", "containerd", m.Containerd),
+		RuncVersion:       r.release("runc_version", "runc", m.Runc),
+		CNIPluginsVersion: r.release("cni_plugins_version", "the CNI plugins", m.CNIPlugins),
+		SandboxImage:      r.image("sandbox_image", pauseRepository+":"+m.Pause),
 		Images:            map[string]string{},
 		ImageRanges:       map[string]hcl.Range{},
 	}
-	if v := c.Runtime.Version; r.has("version") && v != "" && !strings.HasPrefix(v, "2.") {
-		r.fail("version", "containerd too old", "Kubernetes %s needs containerd 2.2 or newer, not %s.", minorOf(c.Version), v)
+	if r.has("version") {
+		r.checkContainerd(c.Runtime.Version, c.Version)
 	}
 	images, ranges := r.mapping("images")
 	for _, ref := range sortedKeys(images) {

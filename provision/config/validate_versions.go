@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/mod/semver"
+
+	"hardway/versions"
 )
 
 // release matches versions as they are written here: three numbers, no v.
@@ -14,8 +16,8 @@ var release = regexp.MustCompile(`^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|
 
 // kubernetesVersion reads the version that everything else depends on.
 func (r reader) kubernetesVersion() string {
-	all := minors()
-	newest := all[len(all)-1].name
+	all := versions.All()
+	oldest, newest := all[0].Name, all[len(all)-1].Name
 	if !r.has("kubernetes_version") {
 		r.l.diags.add(errorAt(r.rng, "Missing attribute", "%s needs the version of Kubernetes: kubernetes_version = \"%s.1\".", r.where, newest))
 		return ""
@@ -24,20 +26,31 @@ func (r reader) kubernetesVersion() string {
 	if version == "" {
 		return ""
 	}
-	if _, ok := companions(version); !ok {
-		var names []string
-		for _, m := range all {
-			names = append(names, m.name)
-		}
+	m, ok := versions.Of(version)
+	if !ok {
 		age := "older than"
 		if semver.Compare("v"+version, "v"+newest+".0") > 0 {
 			age = "newer than"
 		}
-		r.fail("kubernetes_version", "Unsupported Kubernetes version", "Kubernetes %s is %s what this version of hardway knows the flags and defaults of: %s. Any patch of these can be used.",
-			version, age, enumerate(names, "and"))
+		r.fail("kubernetes_version", "Unsupported Kubernetes version", "Kubernetes %s is %s what this version of hardway knows the flags and defaults of: %s to %s. Any patch of these can be used.",
+			version, age, oldest, newest)
 		return ""
 	}
+	r.l.diags.add(supportNotice(m, version, newest, r.rangeOf("kubernetes_version")))
 	return version
+}
+
+// supportNotice warns of a minor that is not supported; nil where it is.
+func supportNotice(m versions.Minor, version, newest string, rng hcl.Range) *hcl.Diagnostic {
+	switch m.Support {
+	case versions.Ended:
+		return warningAt(rng, "Kubernetes version past its end", "Kubernetes %s gets no more fixes from its authors, security fixes included; its newest patch was %s. What hardway writes for it is checked against the flags and fields of that minor. Plan an upgrade, one minor at a time, to %s.",
+			version, m.Newest, newest)
+	case versions.Untested:
+		return warningAt(rng, "Kubernetes version not tested", "hardway has NEVER run a cluster of Kubernetes %s. It renders and plans one from tables that were read out of the source of %s; not tested are: starting the components, joining of nodes, rotation of certificates, upgrades, and any kernel or distribution (cgroup v2 needs 1.25 or newer). The minor gets no security fixes. Use it to study or to leave it behind, not for work that matters; its newest patch was %s.",
+			version, m.Name, m.Newest)
+	}
+	return nil
 }
 
 // release reads a version number; fallback stands for an absent one.
@@ -60,14 +73,42 @@ func (r reader) release(name, of, fallback string) string {
 }
 
 // checkEtcdVersion holds etcd to what kube-apiserver takes: kubeadm's
-// MinExternalEtcdVersion is 3.5.24 for all supported minors.
-func (r reader) checkEtcdVersion(version string) {
+// MinExternalEtcdVersion of that minor.
+func (r reader) checkEtcdVersion(version, kubernetes string) {
+	m, ok := versions.Of(kubernetes)
+	if !ok || version == "" {
+		return
+	}
+	all := versions.All()
+	newest := all[len(all)-1].Etcd
 	switch v := "v" + version; {
-	case version == "":
-	case semver.Compare(v, "v3.5.24") < 0:
-		r.fail("version", "etcd too old", "etcd %s is older than 3.5.24, the oldest that the supported versions of Kubernetes work with.", version)
-	case semver.Compare(semver.MajorMinor(v), "v3.7") > 0:
-		r.fail("version", "Unsupported etcd version", "etcd %s is newer than 3.7, the newest line this version of hardway knows the flags of.", version)
+	case semver.Compare(v, "v"+oldestEtcd) < 0:
+		r.fail("version", "etcd too old", "etcd %s is older than %s, the oldest line that this version of hardway knows the flags of.", version, oldestEtcd)
+	case semver.Compare(v, "v"+m.OldestEtcd) < 0:
+		r.fail("version", "etcd too old", "etcd %s is older than %s, the oldest that Kubernetes %s works with.", version, m.OldestEtcd, m.Name)
+	case semver.Compare(semver.MajorMinor(v), semver.MajorMinor("v"+newest)) > 0:
+		r.fail("version", "Unsupported etcd version", "etcd %s is newer than %s, the newest line this version of hardway knows the flags of.", version, strings.TrimPrefix(semver.MajorMinor("v"+newest), "v"))
+	}
+}
+
+// oldestEtcd is the first release of the oldest line in the table of etcd's flags.
+const oldestEtcd = "3.3.0"
+
+// checkContainerd holds containerd to the CRI that the kubelet speaks: v1 is the
+// only one from 1.26 on, and came with 1.23; containerd 2 has no other.
+func (r reader) checkContainerd(version, kubernetes string) {
+	m, ok := versions.Of(kubernetes)
+	if !ok || version == "" {
+		return
+	}
+	switch major := semver.Major("v" + version); {
+	case major == "v2" && semver.Compare("v"+m.Name, "v1.23") < 0:
+		r.fail("version", "containerd too new", "containerd %s speaks CRI v1 only, which the kubelet has from Kubernetes 1.23 on, and this cluster is to have %s. Use containerd %s.", version, kubernetes, m.Containerd)
+	case major == "v2", major == "v1" && semver.Compare("v"+version, "v1.7") >= 0 && semver.Compare("v"+m.Name, "v1.35") <= 0:
+	case major == "v1" && semver.Compare("v"+m.Name, "v1.35") > 0:
+		r.fail("version", "containerd too old", "Kubernetes %s needs containerd 2.2 or newer, not %s.", m.Name, version)
+	default:
+		r.fail("version", "containerd too old", "Kubernetes %s needs containerd 1.7 or newer, not %s: that is the oldest whose configuration hardway writes.", m.Name, version)
 	}
 }
 

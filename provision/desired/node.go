@@ -94,7 +94,8 @@ func (hb *hostBuilder) kubeletParams() units.KubeletParams {
 		Kubeconfig: hb.lay.conf("kubelet.conf"), ConfigFile: hb.lay.data("kubelet", "config.yaml"),
 		ClientCA: hb.lay.bundle(certs.AuthorityKubernetes), Serving: hb.pair(certs.LeafKubeletServing),
 		DNSDomain: hb.cfg.DNSDomain, RuntimeEndpoint: "unix://" + templates.ContainerdSocket,
-		Flags: hb.h.Kubelet.Flags, Config: hb.h.Kubelet.Config,
+		PauseImage: hb.cfg.Runtime.SandboxImage,
+		Flags:      hb.h.Kubelet.Flags, Config: hb.h.Kubelet.Config,
 	}
 	if hb.cfg.DNSAddress.IsValid() {
 		p.DNS = append(p.DNS, hb.cfg.DNSAddress)

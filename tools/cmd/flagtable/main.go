@@ -13,7 +13,10 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/mod/semver"
+
 	"hardway/tools/internal/cache"
+	"hardway/tools/internal/flagscan"
 	"hardway/tools/internal/flagtable"
 	"hardway/tools/internal/progress"
 )
@@ -31,8 +34,9 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("flagtable", flag.ContinueOnError)
-	kubernetes := flags.String("kubernetes", "1.36.3,1.37.1", "versions, comma separated, one a minor")
-	etcd := flags.String("etcd", "3.6.16,3.7.3", "versions, comma separated, one a minor")
+	kubernetes := flags.String("kubernetes", "1.29.15,1.33.13,1.34.4,1.35.4,1.36.3,1.37.1", "versions to compile, comma separated, one a minor")
+	etcd := flags.String("etcd", "3.6.16,3.7.3", "versions to compile, comma separated, one a minor")
+	scan := flags.String("scan", strings.Join(flagscan.Versions, ","), "versions of Kubernetes to read the source of, comma separated, one a minor")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp
 	}
@@ -56,7 +60,9 @@ func run(ctx context.Context, args []string) error {
 	builder := flagtable.Builder{Dir: dir.Path("build"), Log: log, Step: progress.New(os.Stderr).Step}
 
 	versions := map[string][]flagtable.Version{}
+	compiled := map[string]bool{}
 	for _, version := range strings.Split(*kubernetes, ",") {
+		compiled[semver.MajorMinor("v"+version)] = true
 		components, err := builder.Kubernetes(ctx, version)
 		if err != nil {
 			return err
@@ -65,6 +71,26 @@ func run(ctx context.Context, args []string) error {
 			versions[component] = append(versions[component], v)
 		}
 	}
+	for _, version := range strings.Split(*scan, ",") {
+		if compiled[semver.MajorMinor("v"+version)] {
+			continue // the constructor knows better
+		}
+		components, lost, err := flagscan.Kubernetes(ctx, version)
+		if err != nil {
+			return err
+		}
+		if len(lost) > 0 {
+			return fmt.Errorf("the source of %s cannot be followed:\n%s", version, strings.Join(lost, "\n"))
+		}
+		for component, v := range components {
+			versions[component] = append(versions[component], v)
+		}
+	}
+	old, err := flagscan.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	versions["etcd"] = append(versions["etcd"], old...)
 	for _, version := range strings.Split(*etcd, ",") {
 		v, err := builder.Etcd(ctx, version)
 		if err != nil {
@@ -72,14 +98,16 @@ func run(ctx context.Context, args []string) error {
 		}
 		versions["etcd"] = append(versions["etcd"], v)
 	}
+	var problems []error
 	for component, all := range versions {
 		rows, err := flagtable.Merge(component, all, legacy[component])
 		if err != nil {
-			return err
+			problems = append(problems, err)
+			continue
 		}
 		if err := os.WriteFile(filepath.Join(flags.Arg(0), component+".tsv"), flagtable.Format(rows), 0o644); err != nil {
 			return fmt.Errorf("writing the table of %s: %w", component, err)
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +65,7 @@ func (b Builder) Kubernetes(ctx context.Context, version string) (map[string]Ver
 			if err := writeProgram(filepath.Join(dir, component.name), data, "dump/main.go.txt", source); err != nil {
 				return err
 			}
-			flags, err := b.dump(ctx, dir, component.name)
+			flags, err := b.dumped(ctx, dir, component.name)
 			all[component.name] = Version{Version: version, Flags: flags}
 			return err
 		})
@@ -93,6 +96,38 @@ func writeProgram(dir string, data any, sources ...string) error {
 		}
 	}
 	return nil
+}
+
+// dumped is dump, asked once: compiling a component takes minutes, and the answer for a version never changes. It lies
+// beside the program, under the digest of the program's source; deleting the directory asks again.
+func (b Builder) dumped(ctx context.Context, dir, pkg string) ([]Flag, error) {
+	digest := sha256.New()
+	for _, name := range []string{"main.go", "command.go", pkg + ".go"} {
+		text, err := os.ReadFile(filepath.Join(dir, pkg, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading the program: %w", err)
+		}
+		digest.Write(text)
+	}
+	kept := filepath.Join(dir, pkg, fmt.Sprintf("flags-%x.json", digest.Sum(nil)[:6]))
+	if text, err := os.ReadFile(kept); err == nil {
+		return parseDump(text)
+	}
+	flags, err := b.dump(ctx, dir, pkg)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	for _, flag := range flags {
+		if err := encoder.Encode(flag); err != nil {
+			return nil, fmt.Errorf("keeping the flags: %w", err)
+		}
+	}
+	if err := os.WriteFile(kept, text.Bytes(), 0o644); err != nil {
+		return nil, fmt.Errorf("keeping the flags: %w", err)
+	}
+	return flags, nil
 }
 
 // dump builds a program of the module and reads what it prints. The program is not kept: it is as big as the component.

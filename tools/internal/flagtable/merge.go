@@ -1,6 +1,7 @@
 package flagtable
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -24,6 +25,7 @@ type Flag struct {
 type Version struct {
 	Version string // without v
 	Flags   []Flag
+	Scanned bool // read out of the source, not said by the compiled constructor
 }
 
 // minor of a version, "1.37".
@@ -31,11 +33,14 @@ func minor(version string) string { return strings.TrimPrefix(semver.MajorMinor(
 
 // Merge lays versions of a component over each other and the hand-entered rows over that. A hand-entered row adds a flag
 // that no version has any more, or knows better when a flag came and fell out of favour; it is an error when it says
-// that a flag is gone which the versions still have.
+// that a flag is gone which the versions still have. So is a flag that goes and comes back: then one of the versions was
+// read wrongly.
 func Merge(component string, versions []Version, legacy []Row) ([]Row, error) {
 	versions = slices.Clone(versions)
 	slices.SortFunc(versions, func(a, b Version) int { return semver.Compare("v"+a.Version, "v"+b.Version) })
 	rows := map[string]Row{}
+	seen := map[string]*sightings{}
+	var problems []error
 	for i, v := range versions {
 		present := map[string]bool{}
 		for _, flag := range v.Flags {
@@ -44,7 +49,13 @@ func Merge(component string, versions []Version, legacy []Row) ([]Row, error) {
 			if !known && i > 0 {
 				row.Since = minor(v.Version)
 			}
-			row.Name, row.Type, row.Removed = flag.Name, flag.Type, ""
+			if row.Removed != "" {
+				problems = append(problems, fmt.Errorf("%s --%s is in %s, and was gone in %s", component, flag.Name, v.Version, row.Removed))
+			}
+			row.Name = flag.Name
+			if flag.Type != "" {
+				row.Type = flag.Type
+			}
 			if flag.Deprecated != "" && row.Deprecated == "" {
 				row.Deprecated = minor(v.Version)
 			}
@@ -54,6 +65,10 @@ func Merge(component string, versions []Version, legacy []Row) ([]Row, error) {
 				row.Replacement = replacement(flag)
 			}
 			rows[flag.Name] = row
+			if seen[flag.Name] == nil {
+				seen[flag.Name] = &sightings{}
+			}
+			seen[flag.Name].add(v)
 		}
 		for name, row := range rows {
 			if !present[name] && row.Removed == "" {
@@ -62,35 +77,63 @@ func Merge(component string, versions []Version, legacy []Row) ([]Row, error) {
 			}
 		}
 	}
-	source := generatedSource(versions)
 	for name, row := range rows {
-		row.Source = source
+		row.Source = seen[name].String()
 		rows[name] = row
 	}
 	for _, old := range legacy {
 		merged, err := overlay(component, rows, old)
 		if err != nil {
-			return nil, err
+			problems = append(problems, err)
+			continue
 		}
 		rows[old.Name] = merged
 	}
 	table := slices.Collect(maps.Values(rows))
 	sortRows(table)
-	return table, nil
+	for _, row := range table {
+		if row.Type == "" {
+			problems = append(problems, fmt.Errorf("%s --%s has no type; enter it by hand", component, row.Name))
+		}
+	}
+	return table, errors.Join(problems...)
 }
 
-// generatedSource says which versions a row was made from.
-func generatedSource(versions []Version) string {
-	var names []string
-	for _, v := range versions {
-		names = append(names, v.Version)
+// sightings are the versions that have a flag, oldest first.
+type sightings struct{ built, scanned []string }
+
+func (s *sightings) add(v Version) {
+	if v.Scanned {
+		s.scanned = append(s.scanned, v.Version)
+	} else {
+		s.built = append(s.built, v.Version)
 	}
-	return "generated:" + strings.Join(names, ",")
+}
+
+// String is the source of a row: in which versions' constructors and sources the flag was seen.
+func (s *sightings) String() string {
+	var parts []string
+	for _, kind := range []struct {
+		name     string
+		versions []string
+	}{{"source", s.scanned}, {"constructor", s.built}} {
+		switch n := len(kind.versions); n {
+		case 0:
+		case 1:
+			parts = append(parts, kind.name+" "+kind.versions[0])
+		default:
+			parts = append(parts, kind.name+" "+kind.versions[0]+"-"+kind.versions[n-1])
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // overlay lays a hand-entered row over what the versions say.
 func overlay(component string, rows map[string]Row, old Row) (Row, error) {
 	row, generated := rows[old.Name]
+	if generated && row.Type == "" {
+		row.Type = old.Type
+	}
 	if !generated {
 		if old.Removed == "" {
 			return Row{}, fmt.Errorf("%s --%s: the hand-entered row does not say when it was removed, and no version has it", component, old.Name)
@@ -100,7 +143,7 @@ func overlay(component string, rows map[string]Row, old Row) (Row, error) {
 		}
 		return old, nil
 	}
-	if old.Removed != row.Removed {
+	if old.Removed != "" && old.Removed != row.Removed {
 		return Row{}, fmt.Errorf("%s --%s: the hand-entered row says removed %q, the versions say %q", component, old.Name, old.Removed, row.Removed)
 	}
 	if old.Since != "" {
@@ -112,7 +155,7 @@ func overlay(component string, rows map[string]Row, old Row) (Row, error) {
 	if old.Replacement != "" {
 		row.Replacement = old.Replacement
 	}
-	row.Source += " " + old.Source
+	row.Source += ", " + old.Source
 	return row, nil
 }
 

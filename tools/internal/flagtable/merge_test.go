@@ -22,20 +22,23 @@ func TestMerge(t *testing.T) {
 			{Name: "steady", Type: "int"},
 		}},
 	}
+	versions = append(versions, Version{Version: "1.35.4", Scanned: true, Flags: []Flag{
+		{Name: "admission-control", Deprecated: "deprecated"}, {Name: "fell-out"}, {Name: "gone", Deprecated: "deprecated"}, {Name: "steady"},
+	}})
 	legacy := []Row{
 		{Name: "insecure-port", Type: "int", Deprecated: "1.10", Removed: "1.24", Replacement: "secure-port", Source: "CHANGELOG-1.24"},
 		{Name: "admission-control", Deprecated: "1.10", Source: "CHANGELOG-1.10"},
 		{Name: "gone", Removed: "1.37", Replacement: "steady", Source: "CHANGELOG-1.37"},
 		{Name: "steady", Since: "1.28", Source: "flag scan"},
 	}
-	const generated = "generated:1.36.3,1.37.1"
+	const both = "source 1.35.4, constructor 1.36.3-1.37.1"
 	want := []Row{
-		{Name: "admission-control", Type: "stringSlice", Deprecated: "1.10", Replacement: "enable-admission-plugins", Source: generated + " CHANGELOG-1.10"},
-		{Name: "fell-out", Type: "bool", Deprecated: "1.37", Source: generated},
-		{Name: "fresh", Type: "int", Since: "1.37", Source: generated},
-		{Name: "gone", Type: "string", Deprecated: "1.36", Removed: "1.37", Replacement: "steady", Source: generated + " CHANGELOG-1.37"},
+		{Name: "admission-control", Type: "stringSlice", Deprecated: "1.10", Replacement: "enable-admission-plugins", Source: both + ", CHANGELOG-1.10"},
+		{Name: "fell-out", Type: "bool", Deprecated: "1.37", Source: both},
+		{Name: "fresh", Type: "int", Since: "1.37", Source: "constructor 1.37.1"},
+		{Name: "gone", Type: "string", Deprecated: "1.35", Removed: "1.37", Replacement: "steady", Source: "source 1.35.4, constructor 1.36.3, CHANGELOG-1.37"},
 		{Name: "insecure-port", Type: "int", Deprecated: "1.10", Removed: "1.24", Replacement: "secure-port", Source: "CHANGELOG-1.24"},
-		{Name: "steady", Type: "duration", Since: "1.28", Source: generated + " flag scan"},
+		{Name: "steady", Type: "duration", Since: "1.28", Source: both + ", flag scan"},
 	}
 	got, err := Merge("kube-apiserver", versions, legacy)
 	if err != nil {
@@ -43,6 +46,15 @@ func TestMerge(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+// TestMergeRefusesWhatComesBack holds that a version which was read wrongly does not pass.
+func TestMergeRefusesWhatComesBack(t *testing.T) {
+	flag := []Flag{{Name: "steady", Type: "bool"}}
+	_, err := Merge("kubelet", []Version{{Version: "1.35.4", Flags: flag}, {Version: "1.36.3"}, {Version: "1.37.1", Flags: flag}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "--steady is in 1.37.1, and was gone in 1.36") {
+		t.Errorf("error is %v", err)
 	}
 }
 

@@ -60,7 +60,32 @@ const KubernetesModule = "k8s.io/kubernetes"
 
 // Staging gives the published version of a staging module; version is Kubernetes', without v.
 func Staging(version string) gomodule.Published {
-	return func(string) string { return "v0." + strings.TrimPrefix(version, "1.") }
+	published := "v0." + strings.TrimPrefix(version, "1.")
+	return func(module string) string {
+		if other, ok := stagingFallback[module+"@"+published]; ok {
+			return other
+		}
+		return published
+	}
+}
+
+// stagingFallback names, for published modules that the module proxy does not have, another patch of the same minor.
+// All of them hold types, whose flags are registered elsewhere.
+var stagingFallback = map[string]string{
+	"k8s.io/controller-manager@v0.25.16": "v0.25.0",
+	"k8s.io/kube-proxy@v0.25.16":         "v0.25.0",
+	"k8s.io/kube-scheduler@v0.25.16":     "v0.25.0",
+	"k8s.io/controller-manager@v0.26.15": "v0.26.1",
+	"k8s.io/kube-proxy@v0.26.15":         "v0.26.1",
+	"k8s.io/controller-manager@v0.27.16": "v0.27.3",
+	"k8s.io/cloud-provider@v0.27.16":     "v0.27.3",
+	"k8s.io/kube-proxy@v0.27.16":         "v0.27.3",
+	"k8s.io/kube-proxy@v0.30.14":         "v0.30.4",
+	"k8s.io/kube-proxy@v0.31.14":         "v0.31.4",
+	"k8s.io/kube-scheduler@v0.31.14":     "v0.31.0",
+	"k8s.io/kube-aggregator@v0.31.14":    "v0.31.0",
+	"k8s.io/kube-proxy@v0.32.13":         "v0.32.2",
+	"k8s.io/kube-scheduler@v0.32.13":     "v0.32.2",
 }
 
 func kubernetesRecipe(version string) recipe {
