@@ -37,6 +37,7 @@ func run() int {
 		Interrupts: interrupts,
 		Exit:       os.Exit,
 		Open:       command.Open,
+		Lines:      lines,
 	})
 }
 

@@ -41,6 +41,9 @@ type Env struct {
 	Interrupts <-chan os.Signal
 	Exit       func(code int)
 	Open       OpenFunc
+	// Lines returns what reads lines from the terminal behind Stdin, completing
+	// these names; nil means that lines come from Stdin as it is.
+	Lines func(names []string) Lines
 }
 
 // Run runs one command line and returns the exit code.
