@@ -68,6 +68,7 @@ All *.hcl files of a directory are one cluster.`,
 	}
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
+	complete(a, root)
 	return root
 }
 
