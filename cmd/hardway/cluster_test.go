@@ -47,6 +47,7 @@ func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 //	snapshot NAME        remembers all machines
 //	unchanged NAME       fails unless they are as they were
 //	machine HOST VERB …  see machine
+//	valid SCHEMA FILE    see valid
 func TestClusterScripts(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // where init leaves an identity
 	dir, err := os.Getwd()
@@ -88,6 +89,7 @@ func TestClusterScripts(t *testing.T) {
 				}
 			},
 			"machine": machine,
+			"valid":   valid(filepath.Join(dir, "../../docs/reference/schemas")),
 		},
 	})
 }
