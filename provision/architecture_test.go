@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"hardway/cmd/internal/view":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan", "hardway/provision/graph", "hardway/provision/apply", "hardway/provision/health", "hardway/certs"},
 	"hardway/cmd/internal/command": {"hardway/provision", "hardway/provision/...", "hardway/cmd/internal/view", "hardway/certs"},
 	"hardway/cmd/hardway":          {"hardway/cmd/internal/command", "hardway/cmd/internal/view"},
+	"hardway/cmd/manpages":         {"hardway/cmd/internal/command"},
 }
 
 // never are imports, ours or others', that a room must not even reach.
@@ -47,6 +48,7 @@ var never = map[string][]string{
 	"hardway/provision/config":  {"hardway/provision/facts", "hardway/provision/resource"},
 	"hardway/cmd/internal/view": {"golang.org/x/crypto/ssh", "hardway/provision/config"},
 	"hardway/provision/graph":   {"hardway/provision/host", "hardway/provision/config", "hardway/provision/desired"},
+	"hardway/cmd/hardway":       {"github.com/spf13/cobra/doc", "github.com/cpuguy83/go-md2man/v2/md2man", "github.com/invopop/jsonschema"},
 	"hardway/certs":             {"github.com/hashicorp/hcl/v2", "golang.org/x/crypto/ssh"},
 	"hardway/units":             {"golang.org/x/crypto/ssh", "hardway/certs"},
 }
