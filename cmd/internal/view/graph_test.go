@@ -17,7 +17,9 @@ import (
 func drawn() graph.Graph {
 	host := addr.Host{Role: addr.Node, Name: "n1"}
 	evil := addr.Host{Role: addr.Node, Name: "a\"];\nb\\\u202e<&#`"}
-	address := func(h addr.Host, kind, name string) addr.Address { return addr.Address{Host: h, Kind: kind, Name: name} }
+	address := func(h addr.Host, kind, name string) addr.Address {
+		return addr.Address{Host: h, Kind: kind, Name: name}
+	}
 	items := []graph.Item{
 		{Addr: address(addr.Host{Role: addr.Cluster}, "authority", "kubernetes"), Action: plan.NoOp},
 		{Addr: address(host, "cert", "a"), Action: plan.Create, DependsOn: []addr.Address{address(addr.Host{Role: addr.Cluster}, "authority", "kubernetes")}},
