@@ -12,8 +12,8 @@ import (
 	"hardway/cmd/internal/command"
 )
 
-// scene is what the examples of a command find. Without one it is a cluster of
-// a master and three nodes that was applied.
+// scene is what the examples of a command find. Those without one share a
+// cluster of a master and three nodes that was applied, and leave it as it was.
 type scene struct {
 	before string // lines for the shell
 	bare   bool   // nothing was made; before does without a cluster
@@ -69,18 +69,23 @@ func TestExamples(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chdir(here) })
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	ran := 0
+	var shared *stage
 	queue := []*cobra.Command{command.Tree("0.0.0-test")}
 	for ; len(queue) > 0; queue = queue[1:] {
 		c := queue[0]
 		queue = append(queue, c.Commands()...)
-		s, lines := scenes()[c.CommandPath()], examples(c)
+		s, own := scenes()[c.CommandPath()]
+		lines := examples(c)
 		if len(lines) == 0 {
 			continue
 		}
+		if !own && shared == nil {
+			shared = newStage(t, here, scene{})
+		}
 		t.Run(strings.ReplaceAll(c.CommandPath(), " ", "-"), func(t *testing.T) {
-			var st *stage
+			st := shared
 			for i, line := range lines {
-				if i == 0 || s.each {
+				if own && (i == 0 || s.each) {
 					st = newStage(t, here, s)
 				}
 				ran++

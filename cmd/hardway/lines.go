@@ -47,7 +47,7 @@ func (p *prompt) ReadLine(prompt string) (string, error) {
 	p.t.SetPrompt(prompt)
 	line, err := p.t.ReadLine()
 	if err == io.EOF {
-		_, _ = io.WriteString(p.t, "\n") // what comes next begins on a line of its own
+		_, _ = io.WriteString(os.Stdout, "\r\n") // what comes next begins on a line of its own
 	}
 	return line, err
 }

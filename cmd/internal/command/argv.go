@@ -21,6 +21,7 @@ func normalize(root *cobra.Command, args []string) ([]string, error) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultVersionFlag()
 	root.InitDefaultCompletionCmd(args...)
+	escapeInBash(root)
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		return beingTyped(root, args), nil
 	}
@@ -57,19 +58,6 @@ func normalize(root *cobra.Command, args []string) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// beingTyped is what a shell asks while a line is being typed: the words before
-// the one at the cursor are normalized, and left as they are when they are wrong.
-func beingTyped(root *cobra.Command, args []string) []string {
-	if len(args) < 3 {
-		return args
-	}
-	typed, err := normalize(root, args[1:len(args)-1])
-	if err != nil {
-		return args
-	}
-	return slices.Concat(args[:1], typed, args[len(args)-1:])
 }
 
 // descend resolves a word that is no option: a subcommand, or, for a command

@@ -205,7 +205,7 @@ func (c completer) generations(cmd *cobra.Command, _ []string, _ string) (list [
 func (c completer) hosts(cmd *cobra.Command, _ []string, _ string) (list []cobra.Completion, _ cobra.ShellCompDirective) {
 	c.with(cmd, func(_ context.Context, s Session) {
 		for _, h := range s.Config().Hosts {
-			list = append(list, cobra.CompletionWithDesc(h.Addr.String(), h.Address.String()))
+			list = append(list, h.Addr.String())
 		}
 	})
 	return list, noFile

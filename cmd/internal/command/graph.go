@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"hardway/cmd/internal/view"
@@ -8,6 +10,9 @@ import (
 	"hardway/provision/config"
 	"hardway/provision/graph"
 )
+
+// mermaidEdges is Mermaid's default of maxEdges, which a diagram cannot change.
+const mermaidEdges = 500
 
 func newGraph(a *app) *cobra.Command {
 	var in inputs
@@ -67,7 +72,12 @@ are left out. --all draws everything. --by=resource draws what many hosts have o
 				}
 				items = graph.OfSet(set)
 			}
-			return write(a.env.Stdout, graph.New(items, o))
+			g := graph.New(items, o)
+			if format == "mermaid" && len(g.Edges) >= mermaidEdges {
+				a.say(fmt.Sprintf("Note: Mermaid draws fewer than %d arrows unless its maxEdges is raised, and this has %d.\n"+
+					"Leave out --all, name a --host, or use --format=dot.\n", mermaidEdges, len(g.Edges)))
+			}
+			return write(a.env.Stdout, g)
 		},
 	}
 	in.register(cmd)
