@@ -2,7 +2,9 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +44,8 @@ All *.hcl files of a directory are one cluster.`,
 	root.SetIn(a.env.Stdin)
 	root.SetOut(a.env.Stdout)
 	root.SetErr(a.env.Stderr)
+	// Options are wrapped to the terminal as everything else is.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", a.style(a.env.Stdout).Width)))
 	root.SetVersionTemplate("hardway {{.Version}}\n")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.chdir, "chdir", "", "switch to this `directory` before doing anything")
