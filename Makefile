@@ -7,7 +7,7 @@ SOURCES   := $(shell find cmd certs provision templates units -type f -not -name
 # One test of those that are slow, by its name; each takes the lab for itself.
 E2E_SLOW   = $(GO) test -count=1 -timeout 120m -v -tags 'e2e full' ./e2e -run
 
-.PHONY: build install test race lint fuzz golden e2e e2e-full e2e-killed e2e-restarted e2e-broken e2e-older bench demo demo-down mirror lab-up lab-down docs clean
+.PHONY: build install test race lint fuzz golden e2e e2e-full e2e-killed e2e-restarted e2e-broken e2e-older bench demo demo-down mirror lab-up lab-down docs man clean
 
 build: $(BIN)                    ## bin/hardway
 
@@ -70,6 +70,12 @@ e2e-older: $(BIN) mirror         ## the older of the supported minors
 
 bench:                           ## the figures of bench/README.md, on a quiet machine; FORCE=1, ONLY=P11
 	cd bench && $(GO) test -c -o ../bin/bench.test . && sleep 5 && ../bin/bench.test -test.run '^TestFigures$$' -test.timeout 15m -figures $(if $(FORCE),-force) $(if $(ONLY),-only $(ONLY))
+
+docs:                            ## the reference and the schemas, made anew; read the diff before committing it
+	$(GO) test ./docs ./cmd/internal/view -run '^(TestCommands|TestSchemas)$$' -update
+
+man:                             ## bin/man/man1, one page a command; VERSION and SOURCE_DATE_EPOCH stand in them
+	$(GO) run ./cmd/manpages -version '$(VERSION)' bin/man/man1
 
 clean:
 	rm -rf bin

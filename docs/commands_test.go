@@ -63,7 +63,7 @@ func helpOf(t *testing.T, bin string, command []string) string {
 	_, lists, _ := strings.Cut(help, "ommands:\n")
 	lists, _, _ = strings.Cut(lists, "\nFlags:\n")
 	for _, m := range listed.FindAllStringSubmatch(lists, -1) {
-		if m[1] != "help" && m[1] != "completion" { // cobra's own
+		if m[1] != "help" { // its help is every command's
 			text += helpOf(t, bin, append(append([]string{}, command...), m[1]))
 		}
 	}

@@ -35,11 +35,13 @@ var arrows = map[string][]string{
 	"hardway/provision/health":     {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/host"},
 	"hardway/provision/desired":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/config", "hardway/provision/binaries", "hardway/provision/state", "hardway/provision/health", "hardway/provision/packages", "hardway/provision/firewall", "hardway/certs", "hardway/units", "hardway/units/unitfile", "hardway/templates"},
 	"hardway/provision/plan":       {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/state", "hardway/provision/firewall", "hardway/certs", "hardway/units/unitfile"},
+	"hardway/provision/graph":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan"},
 	"hardway/provision/apply":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/plan", "hardway/provision/host", "hardway/provision/health", "hardway/provision/state", "hardway/certs"},
 	"hardway/provision":            {"hardway/provision/...", "hardway/certs", "hardway/units", "hardway/templates"},
-	"hardway/cmd/internal/view":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan", "hardway/provision/apply", "hardway/provision/health", "hardway/certs"},
+	"hardway/cmd/internal/view":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan", "hardway/provision/graph", "hardway/provision/apply", "hardway/provision/health", "hardway/certs"},
 	"hardway/cmd/internal/command": {"hardway/provision", "hardway/provision/...", "hardway/cmd/internal/view", "hardway/certs"},
 	"hardway/cmd/hardway":          {"hardway/cmd/internal/command", "hardway/cmd/internal/view"},
+	"hardway/cmd/manpages":         {"hardway/cmd/internal/command"},
 }
 
 // never are imports, ours or others', that a room must not even reach.
@@ -49,6 +51,8 @@ var never = map[string][]string{
 	"hardway/provision/apply":   {"hardway/provision/config", "github.com/hashicorp/hcl/v2", "github.com/spf13/cobra", "golang.org/x/crypto/ssh"},
 	"hardway/provision/config":  {"hardway/provision/facts", "hardway/provision/resource"},
 	"hardway/cmd/internal/view": {"golang.org/x/crypto/ssh", "hardway/provision/config"},
+	"hardway/provision/graph":   {"hardway/provision/host", "hardway/provision/config", "hardway/provision/desired"},
+	"hardway/cmd/hardway":       {"github.com/spf13/cobra/doc", "github.com/cpuguy83/go-md2man/v2/md2man", "github.com/invopop/jsonschema"},
 	"hardway/certs":             {"github.com/hashicorp/hcl/v2", "golang.org/x/crypto/ssh"},
 	"hardway/units":             {"golang.org/x/crypto/ssh", "hardway/certs"},
 }

@@ -47,6 +47,7 @@ func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 //	snapshot NAME        remembers all machines
 //	unchanged NAME       fails unless they are as they were
 //	machine HOST VERB …  see machine
+//	valid SCHEMA FILE    see valid
 func TestClusterScripts(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir()) // where init leaves an identity
 	dir, err := os.Getwd()
@@ -57,7 +58,10 @@ func TestClusterScripts(t *testing.T) {
 	testscript.RunT(inTurn{t}, testscript.Params{
 		Dir:           filepath.Join(dir, "testdata/cluster"),
 		UpdateScripts: *update,
-		Setup:         func(env *testscript.Env) error { return setup(env, filepath.Join(dir, "testdata/lab")) },
+		Setup: func(env *testscript.Env) (err error) {
+			env.Values[clusterKey{}], err = setup(env.WorkDir, filepath.Join(dir, "testdata/lab"), "m1", "n1")
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hw": func(ts *testscript.TestScript, neg bool, args []string) {
 				if code := drive(ts, "", args); (code != 0) != neg {
@@ -88,6 +92,7 @@ func TestClusterScripts(t *testing.T) {
 				}
 			},
 			"machine": machine,
+			"valid":   valid(filepath.Join(dir, "../../docs/reference/schemas")),
 		},
 	})
 }
@@ -104,13 +109,14 @@ func (t inTurn) Run(name string, f func(testscript.T)) {
 
 func (t inTurn) Verbose() bool { return testing.Verbose() }
 
-// setup gives each script two machines, a mirror, and the configuration in lab.
-func setup(env *testscript.Env, lab string) error {
+// setup makes machines, of which the first is the master, and puts a mirror and
+// the configuration in lab into a directory.
+func setup(work, lab string, names ...string) (*cluster, error) {
 	c := &cluster{machines: map[string]*hosttest.Machine{}, down: map[string]bool{}, kept: map[string]map[string]hosttest.Snapshot{}}
-	first := hosttest.NewMachine("m1")
-	for _, name := range []string{"m1", "n1"} {
+	first := hosttest.NewMachine(names[0])
+	for _, name := range names {
 		m := first
-		if name != "m1" {
+		if name != names[0] {
 			m = hosttest.NewMachine(name)
 			hosttest.Join(first, m)
 		}
@@ -123,16 +129,15 @@ func setup(env *testscript.Env, lab string) error {
 		m.SetSysctl("kernel.keys.root_maxkeys", "200")
 	}
 	first.HandleExec("kubectl", api)
-	env.Values[clusterKey{}] = c
 	for _, name := range []string{"id_ed25519", "known_hosts"} { // nobody reads them here
-		if err := os.WriteFile(filepath.Join(env.WorkDir, name), nil, 0o600); err != nil {
-			return err
+		if err := os.WriteFile(filepath.Join(work, name), nil, 0o600); err != nil {
+			return nil, err
 		}
 	}
-	if err := os.CopyFS(env.WorkDir, os.DirFS(lab)); err != nil {
-		return err
+	if err := os.CopyFS(work, os.DirFS(lab)); err != nil {
+		return nil, err
 	}
-	return mirror(filepath.Join(env.WorkDir, "mirror"))
+	return c, mirror(filepath.Join(work, "mirror"))
 }
 
 // api answers the paths that verify asks the API for, beside what kubectl of
@@ -178,23 +183,29 @@ func mirror(dir string) error {
 
 // drive runs one command line in the script's directory and returns its exit code.
 func drive(ts *testscript.TestScript, answer string, args []string) int {
-	c := ts.Value(clusterKey{}).(*cluster)
 	ts.Check(os.Chdir(ts.MkAbs(".")))
 	stdin := strings.NewReader(answer + "\n")
-	return command.Run(command.Env{
+	return ts.Value(clusterKey{}).(*cluster).run(command.Env{
 		Args: args, Stdin: stdin, Stdout: ts.Stdout(), Stderr: ts.Stderr(), Environ: []string{"HOME=" + ts.Getenv("WORK")},
 		Terminal: func(stream any) (int, bool) { return 80, answer != "" && stream == any(stdin) },
-		Now:      now, Version: "0.0.0-test", Interrupts: nil, Exit: os.Exit,
-		Open: func(o provision.Options) (command.Session, *config.Files, hcl.Diagnostics) {
-			o.Dial = func(_ context.Context, h config.Host) (host.Host, error) {
-				if c.down[h.Name] {
-					return nil, fmt.Errorf("dial tcp %s:22: connect: no route to host", h.Address)
-				}
-				return c.machines[h.Name].Connect(), nil
-			}
-			return command.Open(o)
-		},
 	})
+}
+
+// run runs one command line in the working directory, with these machines for
+// hosts, and returns its exit code.
+func (c *cluster) run(env command.Env) int {
+	env.Now, env.Version, env.Exit = now, "0.0.0-test", os.Exit
+	env.Open = func(o provision.Options) (command.Session, *config.Files, hcl.Diagnostics) {
+		o.Settle = time.Millisecond // a unit in memory falls over at once or not at all
+		o.Dial = func(_ context.Context, h config.Host) (host.Host, error) {
+			if c.down[h.Name] {
+				return nil, fmt.Errorf("dial tcp %s:22: connect: no route to host", h.Address)
+			}
+			return c.machines[h.Name].Connect(), nil
+		}
+		return command.Open(o)
+	}
+	return command.Run(env)
 }
 
 func (c *cluster) snapshots() map[string]hosttest.Snapshot {

@@ -38,6 +38,7 @@ func run() int {
 		Exit:       os.Exit,
 		Secret:     secret,
 		Open:       command.Open,
+		Lines:      lines,
 	})
 }
 

@@ -12,6 +12,9 @@ var update = flag.Bool("update", false, "rewrite the expected output in the scri
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"hardway": func() {
+		if socket := os.Getenv(socketVariable); socket != "" {
+			os.Exit(ask(socket))
+		}
 		version = "0.0.0-test"
 		os.Exit(run())
 	}})

@@ -106,8 +106,8 @@ func (f *Files) maskRange(rng hcl.Range) {
 }
 
 // maskSensitiveCalls masks the arguments of sensitive("…").
-func (f *Files) maskSensitiveCalls(body *hclsyntax.Body) {
-	_ = hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {
+func (f *Files) maskSensitiveCalls(root hclsyntax.Node) {
+	_ = hclsyntax.VisitAll(root, func(n hclsyntax.Node) hcl.Diagnostics {
 		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && call.Name == "sensitive" {
 			for _, arg := range call.Args {
 				f.mask(arg)

@@ -49,7 +49,7 @@ const DefaultVarFile = "hardway.hclvars"
 // any diagnostic is an error. Files is never nil: it holds the sources for
 // WriteDiagnostics, with sensitive values masked.
 func Load(opts Options) (*Cluster, *Files, hcl.Diagnostics) {
-	l := &loader{opts: opts, files: &Files{}, meter: &meter{}}
+	l := newLoader(opts)
 	c := l.load()
 	diags := l.diags.sorted()
 	if l.diags.errors {
@@ -73,6 +73,10 @@ type loader struct {
 	scope     *scope
 	hosts     []*hostDecl // of the roles expanded so far, each role by name
 	expanded  int         // hosts that for_each made so far
+}
+
+func newLoader(opts Options) *loader {
+	return &loader{opts: opts, files: &Files{}, meter: &meter{}}
 }
 
 func (l *loader) load() *Cluster {

@@ -45,6 +45,11 @@ const sumWithin = 128
 
 // Encode returns the saved form of a plan: the same bytes for the same plan.
 func Encode(p *Plan) ([]byte, error) {
+	if p.Changes == nil { // readers of JSON want a list, also an empty one
+		empty := *p
+		empty.Changes = []Change{}
+		p = &empty
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

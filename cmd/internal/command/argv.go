@@ -21,8 +21,9 @@ func normalize(root *cobra.Command, args []string) ([]string, error) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultVersionFlag()
 	root.InitDefaultCompletionCmd(args...)
+	escapeInBash(root)
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
-		return args, nil // what a shell asks while a line is being typed
+		return beingTyped(root, args), nil
 	}
 	cmd := root
 	cmd.InitDefaultHelpFlag()

@@ -100,6 +100,9 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s has no %s", c.CommandPath(), what)
 			}
 		}
+		if column := len("  ") + max(len(c.Name()), len("force-unlock")) + len(" "); column+len(c.Short) > 80 {
+			t.Errorf("the list of commands has a line of %d columns for %s", column+len(c.Short), c.CommandPath())
+		}
 		if n := strings.Count(c.Example, "\n") + 1; n < 2 || n > 4 {
 			t.Errorf("%s has %d examples", c.CommandPath(), n)
 		}

@@ -44,6 +44,9 @@ type Env struct {
 	// Secret asks for a secret on the terminal, without showing what is typed.
 	Secret ssh.AskFunc
 	Open   OpenFunc
+	// Lines returns what reads lines from the terminal behind Stdin, completing
+	// these names; nil means that lines come from Stdin as it is.
+	Lines func(names []string) Lines
 }
 
 // Run runs one command line and returns the exit code.

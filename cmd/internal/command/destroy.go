@@ -14,7 +14,7 @@ func newDestroy(a *app) *cobra.Command {
 	var auto bool
 	cmd := &cobra.Command{
 		Use:   "destroy",
-		Short: "Remove everything that hardway made, and put back what stood there",
+		Short: "Remove what hardway made, and put back what stood there before",
 		Long: `Shows what would be removed from the hosts, asks, and removes it: units are
 stopped, files removed, and what stood in their place before hardway came is put
 back. The data of etcd stays unless --destroy-data is given.`,

@@ -30,7 +30,7 @@ Exits with 0 without drift, with 2 when there is some, and with 1 on an error or
 when a host could not be read.`,
 		Example: `  hardway drift
   hardway drift --deep --json | jq -r '.drifted[].address'
-  hardway drift --ignore='node["n1"].file["containerd"]' --ignore='node["n2"]'`,
+  hardway drift --ignore='node["n1"].unit["containerd"]' --ignore='node["n2"]'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			o := provision.DriftOptions{Deep: f.deep}

@@ -122,5 +122,16 @@ func cli(t *testing.T, s Session, stdin io.Reader, terminal bool, interrupts cha
 	return r
 }
 
+// cliOpening runs a command line whose configuration is opened by open.
+func cliOpening(t *testing.T, open OpenFunc, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	r := result{code: Run(Env{
+		Args: args, Stdin: bytes.NewReader(nil), Stdout: &out, Stderr: &errs, Version: "0.0.0-test", Now: time.Now, Exit: func(int) {}, Open: open,
+	})}
+	r.stdout, r.stderr = out.String(), errs.String()
+	return r
+}
+
 // noReader hides that a reader is more than a reader.
 type noReader struct{ io.Reader }

@@ -30,7 +30,7 @@ Not everything can be gone back on: another minor of Kubernetes, replaced
 authorities and keys, and members of etcd that came or went are refused.`,
 		Example: `  hardway rollback --list
   hardway rollback
-  hardway rollback --to-generation 7 --auto-approve`,
+  hardway rollback --to-generation 3 --auto-approve`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			o, err := f.options()

@@ -2,7 +2,9 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +44,8 @@ All *.hcl files of a directory are one cluster.`,
 	root.SetIn(a.env.Stdin)
 	root.SetOut(a.env.Stdout)
 	root.SetErr(a.env.Stderr)
+	// Options are wrapped to the terminal as everything else is.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", a.style(a.env.Stdout).Width)))
 	root.SetVersionTemplate("hardway {{.Version}}\n")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.chdir, "chdir", "", "switch to this `directory` before doing anything")
@@ -58,8 +62,8 @@ All *.hcl files of a directory are one cluster.`,
 		commands []*cobra.Command
 	}{
 		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPreflight(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
-		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
-		{groupOther, []*cobra.Command{newState(a), newSSH(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
+		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a), newGraph(a)}},
+		{groupOther, []*cobra.Command{newState(a), newSSH(a), newForceUnlock(a), newFmt(a), newConsole(a), newVersion(a)}},
 	} {
 		for _, c := range g.commands {
 			c.GroupID = g.id
@@ -68,6 +72,7 @@ All *.hcl files of a directory are one cluster.`,
 	}
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
+	complete(a, root)
 	return root
 }
 

@@ -38,7 +38,7 @@ A state that is older than the hosts is refused unless --accept-older is given. 
 is lost then is the record of what was done since: the next plan shows how the hosts
 differ, and what stood there before those changes can no longer be put back.`,
 		Example: `  hardway state recover
-  hardway state recover --source 3
+  hardway state recover --source 2
   hardway state recover --accept-older --auto-approve`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -27,7 +27,7 @@ A host that lives is removed with "hardway destroy --target" instead, which puts
 what stood there before. Authorities and key pairs are refused, because their private
 keys exist nowhere else, and so is the last member of etcd.`,
 		Example: `  hardway state rm 'node["n3"]'
-  hardway state rm 'node["n1"].file["sysctl"]' --auto-approve`,
+  hardway state rm 'node["n1"].file["/etc/sysctl.d/99-hardway.conf"]' --auto-approve`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return nil

@@ -50,6 +50,15 @@ type Snippet struct {
 	StartLine            int     `json:"start_line"`
 	HighlightStartOffset int     `json:"highlight_start_offset"`
 	HighlightEndOffset   int     `json:"highlight_end_offset"`
+	// Values is always empty: which values took part stands in the detail, where
+	// they may be shown.
+	Values []ExpressionValue `json:"values"`
+}
+
+// ExpressionValue is what Terraform says of a value in an expression.
+type ExpressionValue struct {
+	Traversal string `json:"traversal"`
+	Statement string `json:"statement"`
 }
 
 // DiagnosticsJSON writes the document of `validate --json`.
@@ -107,7 +116,7 @@ func diagnosticOf(d *hcl.Diagnostic, files Files) Diagnostic {
 	if first > last {
 		return out
 	}
-	s := &Snippet{Code: strings.Join(lines[first-1:last], "\n"), StartLine: first}
+	s := &Snippet{Values: []ExpressionValue{}, Code: strings.Join(lines[first-1:last], "\n"), StartLine: first}
 	lineStart := len(strings.Join(lines[:first-1], "\n"))
 	if first > 1 {
 		lineStart++

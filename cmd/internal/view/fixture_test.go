@@ -44,7 +44,7 @@ func publish(p *plan.Plan) {
 		case resource.KindBinary:
 			c.Spec.Binary = &resource.Binary{}
 		case resource.KindCertificate:
-			c.Spec.Certificate = &resource.Certificate{}
+			c.Spec.Certificate = &resource.Certificate{Usages: []string{"server auth"}}
 		case resource.KindSysctl:
 			c.Spec.Sysctl = &resource.Sysctl{}
 		case resource.KindUnit:

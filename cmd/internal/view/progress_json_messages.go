@@ -118,14 +118,17 @@ func addressOf(a addr.Address) string {
 	return a.String()
 }
 
-// summary uses Terraform's names: what a plan calls destroy is "remove" there.
+// summaryJSON is the body of change_summary, with Terraform's names: what a plan
+// calls destroy is "remove" there.
+type summaryJSON struct {
+	Add       int    `json:"add"`
+	Change    int    `json:"change"`
+	Import    int    `json:"import"` // always 0
+	Remove    int    `json:"remove"`
+	Forget    int    `json:"forget"` // ours
+	Operation string `json:"operation"`
+}
+
 func (l *EventLog) summary(text, operation string, c plan.Counts) {
-	l.message("info", text, "change_summary", "changes", struct {
-		Add       int    `json:"add"`
-		Change    int    `json:"change"`
-		Import    int    `json:"import"` // always 0
-		Remove    int    `json:"remove"`
-		Forget    int    `json:"forget"` // ours
-		Operation string `json:"operation"`
-	}{c.Add, c.Change, 0, c.Destroy, c.Forget, operation})
+	l.message("info", text, "change_summary", "changes", summaryJSON{c.Add, c.Change, 0, c.Destroy, c.Forget, operation})
 }

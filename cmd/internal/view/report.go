@@ -57,8 +57,17 @@ func answered(list []health.Check) []health.Check {
 	return out
 }
 
-// ReportJSON writes the report as it is published.
-func ReportJSON(w io.Writer, r health.Report) error { return JSON(w, r) }
+// ReportJSON writes the report as it is published: the document of `verify --json`.
+func ReportJSON(w io.Writer, r health.Report) error { return JSON(w, reportJSON{reportVersion, r}) }
+
+// reportVersion is the version of the report's JSON.
+const reportVersion = "1.0"
+
+// reportJSON is the report with the version of its format.
+type reportJSON struct {
+	FormatVersion string `json:"format_version"`
+	health.Report
+}
 
 // componentStatusLimits is the word of caution under the table that people ask
 // for by name: kubernetes/kubernetes#93342 and #96848 have the details.
