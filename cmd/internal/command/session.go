@@ -13,6 +13,7 @@ import (
 	"hardway/provision/config"
 	"hardway/provision/health"
 	"hardway/provision/plan"
+	"hardway/provision/runbook"
 	"hardway/provision/state"
 	"hardway/provision/state/local"
 )
@@ -42,6 +43,7 @@ type Session interface {
 	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
 	Verify(context.Context, provision.VerifyOptions) (health.Report, error)
 	Render(ctx context.Context, dir string) ([]string, error)
+	Explain(context.Context) (runbook.Runbook, error)
 	Certificates(context.Context) ([]provision.Certificate, error)
 	PlanRenewal(ctx context.Context, names []string) (*plan.Plan, error)
 	ProveRenewal(ctx context.Context, p *plan.Plan, within time.Duration) ([]provision.Proof, error)
