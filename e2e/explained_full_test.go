@@ -259,5 +259,33 @@ func (h *hand) command1(name string, args ...string) string {
 	return string(out)
 }
 
-// rendered is filled in with render.
-func (h *hand) rendered(host string) {}
+// rendered holds every file, unit and directory on a host against the list that
+// `hardway render` writes: kind, mode, owner, group, digest, path.
+func (h *hand) rendered(host string) {
+	h.t.Helper()
+	h.must(0, "render", "--out", "rendered")
+	list, err := os.ReadFile(filepath.Join(h.dir, "rendered", "MANIFEST"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	checked := 0
+	for _, line := range strings.Split(string(list), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) < 6 || !strings.HasPrefix(f[5], host+"/") || !slices.Contains([]string{"file", "unit", "directory"}, f[0]) {
+			continue
+		}
+		checked++
+		path := strings.TrimPrefix(f[5], host)
+		command, want := "stat -c '%a %U %G' "+path, fmt.Sprintf("%s %s %s", strings.TrimLeft(f[1], "0"), f[2], f[3])
+		if f[0] != "directory" {
+			command += " && sha256sum <" + path
+			want += "\n" + f[4] + "  -"
+		}
+		if got := h.on(host, command); got != want {
+			h.t.Errorf("%s: %s is %q, and `hardway render` says %q", host, path, got, want)
+		}
+	}
+	if checked < 20 {
+		h.t.Errorf("%s: only %d paths were checked", host, checked)
+	}
+}

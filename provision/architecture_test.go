@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"hardway/provision/desired":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/config", "hardway/provision/binaries", "hardway/provision/state", "hardway/provision/health", "hardway/certs", "hardway/units", "hardway/units/unitfile", "hardway/templates"},
 	"hardway/provision/plan":       {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/state", "hardway/certs", "hardway/units/unitfile"},
 	"hardway/provision/apply":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/plan", "hardway/provision/host", "hardway/provision/health", "hardway/provision/state", "hardway/certs"},
+	"hardway/provision/render":     {"hardway/provision/addr", "hardway/provision/resource", "hardway/certs"},
 	"hardway/provision/runbook":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/certs"},
 	"hardway/provision":            {"hardway/provision/...", "hardway/certs", "hardway/units", "hardway/templates"},
 	"hardway/cmd/internal/view":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan", "hardway/provision/apply", "hardway/provision/health", "hardway/provision/runbook", "hardway/certs"},

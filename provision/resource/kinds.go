@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"path"
 	"slices"
 	"time"
 
@@ -106,6 +107,15 @@ type Certificate struct {
 	// Endpoint is where the certificate is served, as "port" on the host's own
 	// loopback or address; renewing asks it for the serial it then serves.
 	Endpoint string `json:"endpoint,omitempty"`
+}
+
+// CombinedFile is the file that holds a combined certificate's bytes. CertPath is
+// a link to it: the kubelet's certificate store wants a link that it can turn to
+// the next certificate, and with a file in its place every rotation would fail
+// (client-go util/certificate/certificate_store.go). One name, so that an
+// interrupted apply leaves no other key behind.
+func (c *Certificate) CombinedFile() string {
+	return path.Join(path.Dir(c.CertPath), "kubelet-client-hardway.pem")
 }
 
 // Subject is the part of a distinguished name that Kubernetes reads: CN is the

@@ -88,7 +88,7 @@ func (w *writer) certificates(g group) error {
 func (s *script) leaf(c *resource.Certificate, tree string, by resource.Authority) error {
 	key, cert := tree+c.KeyPath, tree+c.CertPath
 	if c.Combined {
-		key, cert = cert+".key", cert+".crt"
+		key, cert = "ca/"+plainName(c.Name)+".key", "ca/"+plainName(c.Name)+".crt"
 	}
 	s.line("# %s", c.Name)
 	if err := s.key(c.Algorithm, key); err != nil {
@@ -122,8 +122,9 @@ func (s *script) leaf(c *resource.Certificate, tree string, by resource.Authorit
 	s.here(fmt.Sprintf("openssl x509 -req %s -in %s -CA %s -CAkey %s -CAcreateserial -days %d \\\n    -out %s -extfile /dev/stdin",
 		digestOf(by.Algorithm), quote(request), quote(ca+".crt"), quote(ca+".key"), days(min(c.Validity, by.Validity)), quote(cert)), ext.String())
 	if c.Combined {
-		s.line("cat %s %s >%s", quote(cert), quote(key), quote(tree+c.CertPath))
+		s.line("cat %s %s >%s", quote(cert), quote(key), quote(tree+c.CombinedFile()))
 		s.line("rm %s %s", quote(cert), quote(key))
+		s.line("ln -s %s %s # a link, which the component turns to the next one", quote(path.Base(c.CombinedFile())), quote(tree+c.CertPath))
 		return nil
 	}
 	s.line("chmod 0644 %s", quote(cert)) // the key keeps the 0600 that umask gave it
@@ -174,10 +175,10 @@ func distinguished(s resource.Subject) string {
 	return out.String()
 }
 
-// carry packs the files of a tree, and not its directories, whose modes are the
+// carry packs the files and links of a tree, and not its directories, whose modes are the
 // host's, and brings the archive into the login user's home directory.
 func (w *writer) carry(s *script, tree string, h addr.Host) {
-	s.line("(cd %s && find . -type f | sort | tar --owner=0 --group=0 -T - -cf -) | %s 'umask 077; cat >hardway-files.tar'", quote(tree), w.ssh(h))
+	s.line("(cd %s && find . -type f -o -type l | sort | tar --owner=0 --group=0 -T - -cf -) | %s 'umask 077; cat >hardway-files.tar'", quote(tree), w.ssh(h))
 }
 
 // unpack puts what was carried where it belongs.

@@ -42,7 +42,7 @@ type Session interface {
 	Generations(context.Context) ([]local.Generation, error)
 	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
 	Verify(context.Context, provision.VerifyOptions) (health.Report, error)
-	Render(ctx context.Context, dir string) ([]string, error)
+	Render(context.Context, provision.RenderOptions) (provision.Rendered, error)
 	Explain(context.Context) (runbook.Runbook, error)
 	Certificates(context.Context) ([]provision.Certificate, error)
 	PlanRenewal(ctx context.Context, names []string) (*plan.Plan, error)
