@@ -96,7 +96,10 @@ func (h *hand) on(host, command string) string {
 
 // newHand starts a workstation and hosts, and writes a configuration for them:
 // the lab's, with other addresses.
-func newHand(t *testing.T, hosts ...string) *hand {
+func newHand(t *testing.T, hosts ...string) *hand { return newHandOn(t, nil, hosts...) }
+
+// newHandOn is newHand with hosts from an image that derive makes of the lab's.
+func newHandOn(t *testing.T, derive func(h *hand, base string) string, hosts ...string) *hand {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -114,6 +117,9 @@ func newHand(t *testing.T, hosts ...string) *hand {
 		t.Fatal(err)
 	}
 	image := h.image()
+	if derive != nil {
+		image = derive(h, image)
+	}
 	h.container("workstation", image, "192.168.57.2", "", "--entrypoint=sleep")
 	for i, name := range hosts {
 		h.addresses[name] = fmt.Sprintf("192.168.57.%d", 11+i)

@@ -38,6 +38,7 @@ type Cluster struct {
 
 	Directories Directories
 	Machine     Machine
+	Processes   Processes
 	Binaries    Binaries
 	PKI         PKI
 	State       State
@@ -210,6 +211,14 @@ type Machine struct {
 	ManageSysctl, ManageModules bool
 	// ManageHosts keeps the managed block in /etc/hosts.
 	ManageHosts bool
+}
+
+// Processes is the processes block: what keeps the components running.
+type Processes struct {
+	Range   hcl.Range
+	Manager string // "systemd" or "supervisord"
+	// ConfDir is where supervisord reads its programs, absolute; empty with systemd.
+	ConfDir string
 }
 
 // Binaries is the binaries block.

@@ -48,8 +48,9 @@ func TestDefaults(t *testing.T) {
 		KubeProxy: KubeProxy{Mode: "iptables"},
 		Directories: Directories{Bin: "/usr/local/bin", Cert: "/etc/kubernetes/pki", Conf: "/etc/kubernetes",
 			Log: "/var/log/kubernetes", Data: "/var/lib", CNI: "/opt/cni/bin"},
-		Machine:  Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true},
-		Binaries: Binaries{Source: "https://dl.k8s.io", Cache: "/home/u/.cache/hardway/binaries"},
+		Machine:   Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true},
+		Processes: Processes{Manager: Systemd},
+		Binaries:  Binaries{Source: "https://dl.k8s.io", Cache: "/home/u/.cache/hardway/binaries"},
 		PKI: PKI{Algorithm: "ecdsa-p256", CertificateValidity: 8760 * time.Hour, CAValidity: 87600 * time.Hour,
 			RenewBefore: 720 * time.Hour, CSRSigning: true},
 		State:  State{Path: filepath.Join(dir, "hardway.state")},
@@ -109,6 +110,7 @@ host {
   manage_modules = false
   manage_hosts   = false
 }
+processes "supervisord" { conf_dir = "/etc/supervisord.d" }
 binaries {
   source  = "dist"
   sources = { etcd = "https://example.com/etcd/" }
@@ -147,8 +149,9 @@ verify {
 			Data: "/srv/data", CNI: "/srv/cni"},
 		Machine: Machine{Swap: "ignore", Modules: []string{"br_netfilter"},
 			Sysctl: map[string]string{"vm.max_map_count": "262144", "net.ipv4.conf.eth0/1.rp_filter": "0"}},
-		Binaries: Binaries{Source: filepath.Join(dir, "dist"), Sources: map[string]string{"etcd": "https://example.com/etcd"}, Cache: "/home/u/cache"},
-		PKI:      PKI{Algorithm: "rsa-4096", CertificateValidity: 100 * time.Hour, CAValidity: 200 * time.Hour, RenewBefore: 10 * time.Hour},
+		Processes: Processes{Manager: Supervisord, ConfDir: "/etc/supervisord.d"},
+		Binaries:  Binaries{Source: filepath.Join(dir, "dist"), Sources: map[string]string{"etcd": "https://example.com/etcd"}, Cache: "/home/u/cache"},
+		PKI:       PKI{Algorithm: "rsa-4096", CertificateValidity: 100 * time.Hour, CAValidity: 200 * time.Hour, RenewBefore: 10 * time.Hour},
 		State: State{Path: filepath.Join(dir, "state/file"),
 			Recipients: []string{"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"}},
 		Verify: Verify{Timeout: 90 * time.Second},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"hardway/provision/addr"
@@ -139,9 +140,21 @@ type KeyPair struct {
 	Generation int    `json:"generation"`
 }
 
-// Unit is a systemd unit file and the state that the unit should be in.
+// ProgramSuffix ends the name of a unit that is a program of supervisord.
+const ProgramSuffix = ".program"
+
+// LogCommand is what shows a person on the host the log of a unit.
+func LogCommand(unit string) string {
+	if program, ok := strings.CutSuffix(unit, ProgramSuffix); ok {
+		return "supervisorctl tail -10000 " + program
+	}
+	return "journalctl -u " + strings.TrimSuffix(unit, ".service")
+}
+
+// Unit is a systemd unit file, or a program of supervisord, and the state that
+// it should be in. Whose it is shows in its name.
 type Unit struct {
-	Name string `json:"name"` // kubelet.service
+	Name string `json:"name"` // kubelet.service, kubelet.program
 	Path string `json:"path"`
 	Meta
 	Content string `json:"content"`
@@ -251,6 +264,8 @@ type Node struct {
 	DropLabels []string `json:"drop_labels,omitempty"`
 	DropTaints []string `json:"drop_taints,omitempty"`
 	Kubectl    Kubectl  `json:"kubectl"`
+	// KubeletUnit is the name of the kubelet's unit; empty for kubelet.service.
+	KubeletUnit string `json:"kubelet_unit,omitempty"`
 	// Timeout is how long to wait for the Node to be Ready.
 	Timeout time.Duration `json:"timeout"`
 }
