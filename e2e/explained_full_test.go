@@ -163,6 +163,8 @@ func (h *hand) configuration() {
 	h.edit("cluster.hcl", `{ n1 = "192.168.56.21", n2 = "192.168.56.22" }`, `{ n1 = "`+h.addresses["n1"]+`" }`)
 	h.edit("cluster.hcl", "10.244.0.0/16", handPods)
 	h.edit("cluster.hcl", "10.96.0.0/16", handService)
+	// These containers have the machine's disk, of which a kubelet wants a share free.
+	h.edit("lab.auto.hclvars", "kubelet_config = {\n", "kubelet_config = {\n  evictionHard = { \"nodefs.available\" = \"1%\", \"imagefs.available\" = \"1%\" }\n")
 	h.edit("cluster.hcl", ".lab/id_ed25519", "id_ed25519")
 	h.edit("cluster.hcl", ".lab/known_hosts", "known_hosts")
 	h.edit("cluster.hcl", `"~/.cache/hardway/mirror"`, `"`+filepath.Join(cacheDir(h.t), "mirror")+`"`)

@@ -69,7 +69,11 @@ func (w *writer) node(g group) {
 		if len(n.Taints) > 0 {
 			s.line("%s taint node %s --overwrite %s", kubectl, quote(n.Name), words(n.Taints))
 		}
-		s.line("# a kubelet that stays NotReady because it started too early needs one: systemctl restart kubelet")
+		restart := "systemctl restart kubelet"
+		if n.KubeletUnit != "" {
+			restart = "supervisorctl restart kubelet"
+		}
+		s.line("# a kubelet that stays NotReady because it started too early needs one: %s", restart)
 		s.line("%s wait --for=condition=Ready node/%s --timeout=%ds", kubectl, quote(n.Name), seconds)
 		g.topic.host = n.Host
 	}

@@ -131,6 +131,22 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
+// TestSupervised wants programs of supervisord started by supervisorctl alone.
+func TestSupervised(t *testing.T) {
+	started := 0
+	for _, s := range build(t, input(t, "lab", `network "bridge" {}`, "network \"bridge\" {}\n\nprocesses \"supervisord\" {}")).Steps {
+		for _, b := range s.Blocks {
+			started += strings.Count(b.Shell, "\nsupervisorctl update ")
+			if strings.Contains(b.Shell, "systemctl") {
+				t.Errorf("%s:\n%s", s.Title, b.Shell)
+			}
+		}
+	}
+	if started != 8+4+4 {
+		t.Errorf("%d programs are started", started)
+	}
+}
+
 // TestUnknownSource wants an error that names the program, not a hole.
 func TestUnknownSource(t *testing.T) {
 	in := input(t, "lab")

@@ -147,6 +147,14 @@ func (w *writer) together(g group) {
 // start writes a unit, starts it and waits until it does its work.
 func (s *script) start(u *resource.Unit, together bool) {
 	s.file(u.Path, u.Meta, u.Content)
+	if program, ok := strings.CutSuffix(u.Name, resource.ProgramSuffix); ok {
+		s.line("supervisorctl reread")
+		s.line("supervisorctl update %s", quote(program)) // starts it
+		if u.Stage != stageEtcd || !together {
+			s.gate(u.Gate)
+		}
+		return
+	}
 	s.line("systemctl daemon-reload")
 	if u.Enabled {
 		s.line("systemctl enable %s", quote(u.Name))
