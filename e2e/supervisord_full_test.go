@@ -55,7 +55,7 @@ func TestSupervisord(t *testing.T) {
 
 	h.must(0, "destroy", "--destroy-data", "--auto-approve")
 	for _, host := range []string{"m1", "n1"} {
-		if left := h.on(host, "supervisorctl status; ls /etc/supervisor/conf.d; ip route show proto 252; pgrep -a 'kube|etcd|containerd' || true"); left != "" {
+		if left := h.on(host, "supervisorctl status; ls /etc/supervisor/conf.d; ip route show proto 252; ps -eo args= | grep -E '^/(usr/local|opt/cni)/bin/' || true"); left != "" {
 			t.Errorf("%s has this left:\n%s", host, left)
 		}
 	}

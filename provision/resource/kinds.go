@@ -148,7 +148,7 @@ func LogCommand(unit string) string {
 	if program, ok := strings.CutSuffix(unit, ProgramSuffix); ok {
 		return "supervisorctl tail -10000 " + program
 	}
-	return "journalctl -u " + strings.TrimSuffix(unit, ".service")
+	return "journalctl -u " + unit
 }
 
 // Unit is a systemd unit file, or a program of supervisord, and the state that

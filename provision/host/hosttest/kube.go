@@ -34,7 +34,7 @@ func (m *Machine) Forbid(message string) {
 
 func (c *Cluster) up() bool {
 	return slices.ContainsFunc(c.machines, func(m *Machine) bool {
-		return (m.active("kube-apiserver.service") || m.active("kube-apiserver.program"))
+		return m.active("kube-apiserver.service") || m.active("kube-apiserver.program")
 	})
 }
 
