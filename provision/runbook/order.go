@@ -47,7 +47,10 @@ type group struct {
 // that is how they find each other running.
 func order(in Input) ([]group, error) {
 	all := in.Want.All()
-	topics := topicsOf(in)
+	topics, err := topicsOf(in)
+	if err != nil {
+		return nil, err
+	}
 	index := make(map[addr.Address]int, len(all))
 	for i, r := range all {
 		index[r.Addr] = i
@@ -132,8 +135,9 @@ func within(s resource.Spec) int {
 }
 
 // topicsOf finds each resource's topic. A text belongs to the component that
-// reads it, the first one where there are several.
-func topicsOf(in Input) []topic {
+// reads it, the first one where there are several. A kind of resource that no
+// step is known for is an error: a runbook with a hole in it is worse than none.
+func topicsOf(in Input) ([]topic, error) {
 	all := in.Want.All()
 	reader := map[addr.Address]string{}
 	for _, r := range all {
@@ -179,8 +183,10 @@ func topicsOf(in Input) []topic {
 				t.kind, t.name = topicUnit, reader[r.Addr]
 				t.rank = componentRank(t.name)
 			}
+		default:
+			return nil, fmt.Errorf("%s: no step is known for a %s", r.Addr, r.Spec.Kind())
 		}
 		out[i] = t
 	}
-	return out
+	return out, nil
 }
