@@ -7,7 +7,7 @@ SOURCES   := $(shell find cmd certs provision templates units -type f -not -name
 # One test of those that are slow, by its name; each takes the lab for itself.
 E2E_SLOW   = $(GO) test -count=1 -timeout 120m -v -tags 'e2e full' ./e2e -run
 
-.PHONY: build install test race lint fuzz golden e2e e2e-full e2e-killed e2e-restarted e2e-broken e2e-older bench demo demo-down mirror lab-up lab-down docs man clean
+.PHONY: build install test race lint fuzz golden e2e e2e-full e2e-killed e2e-restarted e2e-broken e2e-older e2e-explained e2e-supervisord bench demo demo-down mirror lab-up lab-down docs man clean
 
 build: $(BIN)                    ## bin/hardway
 
@@ -53,7 +53,7 @@ e2e: $(BIN) $(FAULTS) mirror     ## the lab from HCL to a verified cluster and b
 	$(GO) test -count=1 -tags faultpoints -run 'TestEveryOperation|TestLabels' ./provision
 	$(GO) test -count=1 -timeout 40m -v -tags e2e ./e2e
 
-e2e-full: e2e e2e-killed e2e-restarted e2e-broken e2e-older ## and what is slow
+e2e-full: e2e e2e-killed e2e-restarted e2e-broken e2e-older e2e-explained e2e-supervisord ## and what is slow
 
 e2e-killed: $(BIN) $(FAULTS) mirror ## killed at every step there is
 	$(E2E_SLOW) '^TestKilledEverywhere$$'
@@ -67,6 +67,12 @@ e2e-broken: $(BIN) $(FAULTS) mirror ## settings with which components fail
 e2e-older: $(BIN) mirror         ## the older of the supported minors
 	cd tools && $(GO) run ./cmd/mirror --kubernetes 1.36.3
 	$(E2E_SLOW) '^TestOlderMinor$$'
+
+e2e-explained: $(BIN) mirror     ## the runbook of `hardway explain`, typed on hosts without hardway
+	$(E2E_SLOW) '^TestExplained$$'
+
+e2e-supervisord: $(BIN) mirror   ## a cluster whose processes supervisord keeps
+	$(E2E_SLOW) '^TestSupervisord$$'
 
 bench:                           ## the figures of bench/README.md, on a quiet machine; FORCE=1, ONLY=P11
 	cd bench && $(GO) test -c -o ../bin/bench.test . && sleep 5 && ../bin/bench.test -test.run '^TestFigures$$' -test.timeout 15m -figures $(if $(FORCE),-force) $(if $(ONLY),-only $(ONLY))

@@ -77,6 +77,7 @@ func TestLanguageIsComplete(t *testing.T) {
 		"### Component blocks inside a host": "node \"n1\" {\n  kubelet {\n" + bad + "  }\n}\n",
 		"## directories":                     "directories {\n" + bad + "}\n",
 		"## host":                            "host {\n" + bad + "}\n",
+		"## processes":                       "processes \"supervisord\" {\n" + bad + "}\n",
 		"## binaries":                        "binaries {\n" + bad + "}\n",
 		"## pki":                             "pki {\n" + bad + "}\n",
 		"## state":                           "state {\n" + bad + "}\n",

@@ -1,8 +1,6 @@
 package provision_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -142,31 +140,5 @@ func TestKubeconfig(t *testing.T) {
 	defer w.close(s)
 	if _, _, err := s.Kubeconfig(t.Context(), "ann"); err == nil {
 		t.Error("the keys opened for somebody else")
-	}
-}
-
-// Rendering needs no host and no state, and names what it cannot know.
-func TestRender(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "testdata/one")
-	s := w.open()
-	defer w.close(s)
-	out := filepath.Join(w.dir, "out")
-	written, err := s.Render(t.Context(), out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.ops() != 0 {
-		t.Error("a host was asked")
-	}
-	for _, name := range []string{"m1/etc/systemd/system/etcd.service", "n1/var/lib/kubelet/config.yaml", "cluster/clusterrolebinding-hardway-cluster-admins.json", "MISSING.txt"} {
-		text, err := os.ReadFile(filepath.Join(out, name))
-		if err != nil || len(text) == 0 {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	missing, err := os.ReadFile(filepath.Join(out, "MISSING.txt"))
-	if err != nil || !strings.Contains(string(missing), `master["m1"].cert["apiserver"]`) || len(written) < 30 {
-		t.Errorf("%d files; missing:\n%s", len(written), missing)
 	}
 }

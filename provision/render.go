@@ -4,92 +4,189 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
+	"hardway/certs"
+	"hardway/provision/addr"
+	"hardway/provision/apply"
+	"hardway/provision/binaries"
 	"hardway/provision/desired"
+	"hardway/provision/plan"
+	"hardway/provision/render"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 )
 
-// Render writes every file that hosts would get into dir, one folder a host,
-// without a connection. What only the state holds, and what apply issues, is
-// named in MISSING.txt. It returns the files written.
-func (s *Session) Render(ctx context.Context, dir string) ([]string, error) {
+// RenderOptions of a folder.
+type RenderOptions struct {
+	Dir string
+	// WithKeys writes private keys too, and issues what certificates are not
+	// known. It needs an identity, and makes authorities that do not exist yet.
+	WithKeys bool
+	// WithBinaries copies programs and images too.
+	WithBinaries bool
+}
+
+// Rendered is what was written.
+type Rendered struct {
+	Files   []string // with the folder's own path in front
+	Missing int      // entries of the list that were not written
+}
+
+// Render writes what stands on every host into a folder, one tree a host,
+// without a connection. For the same state it writes the same bytes again: a
+// certificate that it issued into the folder is kept while it is right.
+func (s *Session) Render(ctx context.Context, o RenderOptions) (out Rendered, err error) {
 	snap, err := s.load(ctx)
-	if errors.Is(err, state.ErrNotInitialised) {
-		snap = state.Snapshot{Public: state.Public{Lineage: "not-initialised", Cluster: s.cfg.Name}}
-	} else if err != nil {
-		return nil, err
+	if err != nil {
+		return out, err
 	}
+	if err := s.sameCluster(snap.Public); err != nil {
+		return out, err
+	}
+	folder, err := render.Open(o.Dir, snap.Lineage)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
 	in := desired.Input{Config: s.cfg, State: snap.Public}
 	if in.Lock, err = s.readLock(); err != nil {
-		return nil, err
+		return out, err
+	}
+	var keys state.Secrets
+	if o.WithKeys {
+		if snap, keys, err = s.withKeys(ctx, snap, in); err != nil {
+			return out, err
+		}
+		in.State = snap.Public
 	}
 	want, err := desired.Build(in)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir) // a name in the configuration cannot lead out of it
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	var written, missing []string
+	tree := render.Input{Want: want.Set, Public: map[string][]byte{}, Private: map[string]certs.Secret{}, Sources: origins(in.Lock)}
 	for _, r := range want.Set.All() {
-		text, mode, ok := rendered(r.Spec)
-		if !ok {
-			if f := r.Spec; f.File != nil || f.Certificate != nil || f.Binary != nil {
-				missing = append(missing, fmt.Sprintf("%s: %s", r.Addr, whyMissing(f)))
+		if f := r.Spec.File; f != nil && f.Material != "" {
+			if text, _, ok := snap.Material(f.Material); ok && text != nil {
+				tree.Public[f.Material] = text
+			}
+			if key := keys.Keys[f.Material]; key.IsSet() {
+				tree.Private[f.Material] = certs.NewSecret([]byte(key.Reveal()))
+			}
+		}
+	}
+	if tree.Leaves, err = s.leaves(folder, want.Set, snap, keys, o.WithKeys); err != nil {
+		return out, err
+	}
+	if o.WithBinaries {
+		cache := binaries.NewCache(s.cfg.Binaries.Cache)
+		folder.Artifacts = func(sha256 string) (io.ReadCloser, error) {
+			rc, _, err := cache.Open(sha256)
+			return rc, err
+		}
+	}
+	if o.WithKeys {
+		if err := os.Chmod(o.Dir, 0o700); err != nil {
+			return out, err
+		}
+	}
+	entries := render.Tree(tree)
+	for _, e := range entries {
+		if e.Missing != "" || e.Artifact != "" && !o.WithBinaries {
+			out.Missing++
+		}
+	}
+	out.Files, err = folder.Write(entries)
+	return out, err
+}
+
+// withKeys opens the sealed keys. What is not made yet is made first, by the
+// same change of a plan that an apply would make it with.
+func (s *Session) withKeys(ctx context.Context, snap state.Snapshot, in desired.Input) (state.Snapshot, state.Secrets, error) {
+	want, err := desired.Build(in)
+	if err != nil {
+		return snap, state.Secrets{}, err
+	}
+	var missing []addr.Address
+	for _, r := range want.Set.All() {
+		_, authority := snap.Authorities[r.Addr.Name]
+		_, pair := snap.KeyPairs[r.Addr.Name]
+		if r.Spec.Authority != nil && !authority || r.Spec.KeyPair != nil && !pair {
+			missing = append(missing, r.Addr)
+		}
+	}
+	if len(missing) > 0 {
+		if snap, err = s.makeMaterial(ctx, want, missing); err != nil {
+			return snap, state.Secrets{}, err
+		}
+	}
+	keys, err := s.open(snap)
+	return snap, keys, err
+}
+
+// makeMaterial runs that part of a plan which touches no host.
+func (s *Session) makeMaterial(ctx context.Context, want desired.Result, targets []addr.Address) (state.Snapshot, error) {
+	snap, err := s.lock(ctx, "render")
+	if err != nil {
+		return snap, err
+	}
+	secrets, err := s.open(snap)
+	if err != nil {
+		return snap, err
+	}
+	p, err := plan.Compute(plan.Input{
+		Tool: s.opts.Version, Cluster: s.cfg.Name, ConfigDigest: s.cfg.Digest, Now: s.opts.Now().UTC(), Targets: targets,
+		Recipients: s.cfg.State.Recipients, Desired: want.Set, Allocations: want.Allocations, State: snap.Public,
+	})
+	if err != nil {
+		return snap, err
+	}
+	_, err = apply.Run(ctx, p, apply.Env{
+		Store: s.store, Secrets: secrets, Recipients: s.recipients(snap.Public), Artifacts: binaries.NewCache(s.cfg.Binaries.Cache), Now: s.opts.Now,
+	}, func(apply.Event) {})
+	if err = errors.Join(err, s.store.Commit(context.WithoutCancel(ctx))); err != nil {
+		return snap, fmt.Errorf("making the authorities: %w", err)
+	}
+	return s.store.Snapshot(), nil
+}
+
+// leaves finds the certificates: those that an earlier render left in the
+// folder, with keys, while they are right; else new ones; and without keys those
+// that the hosts have.
+func (s *Session) leaves(folder *render.Folder, want resource.Set, snap state.Snapshot, keys state.Secrets, withKeys bool) (map[addr.Address]render.Leaf, error) {
+	out := map[addr.Address]render.Leaf{}
+	for _, r := range want.All() {
+		c := r.Spec.Certificate
+		if c == nil {
+			continue
+		}
+		if !withKeys {
+			if made := snap.Resources[r.Addr].Certificate; made != nil {
+				out[r.Addr] = render.Leaf{CertPEM: []byte(made.PEM)}
 			}
 			continue
 		}
-		name := filepath.Join(r.Addr.Host.Name, r.Spec.Path())
-		if r.Addr.Host.IsCluster() {
-			name = filepath.Join("cluster", r.Spec.Object.Kind+"-"+strings.ReplaceAll(r.Spec.Object.Name, ":", "-")+".json")
+		have := snap.Authorities[c.Authority]
+		req := plan.Request(c)
+		certPath, keyPath := c.CertPath, c.KeyPath
+		if c.Combined {
+			certPath, keyPath = c.CombinedFile(), c.CombinedFile()
 		}
-		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return written, err
+		cert, key := folder.Read(r.Addr.Host.Name+certPath), folder.Read(r.Addr.Host.Name+keyPath)
+		if kept, ok := render.Kept(cert, key, req, []byte(have.CertPEM), s.opts.Now(), c.RenewBefore); ok {
+			out[r.Addr] = kept
+			continue
 		}
-		if err := root.WriteFile(name, []byte(text), mode); err != nil {
-			return written, err
+		authority, err := certs.LoadAuthority(c.Authority, have.Generation, []byte(have.CertPEM), certs.NewSecret([]byte(keys.Keys[resource.MaterialKey(c.Authority)].Reveal())))
+		if err != nil {
+			return nil, err
 		}
-		written = append(written, filepath.Join(dir, name))
-	}
-	if len(missing) > 0 {
-		if err := root.WriteFile("MISSING.txt", []byte(strings.Join(missing, "\n")+"\n"), 0o644); err != nil {
-			return written, err
+		leaf, err := certs.Issue(authority, req, s.opts.Now())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Addr, err)
 		}
-		written = append(written, filepath.Join(dir, "MISSING.txt"))
+		out[r.Addr] = render.Leaf{CertPEM: leaf.CertPEM, Key: leaf.KeyPEM}
 	}
-	return written, nil
-}
-
-// rendered returns the text of a resource that is a text.
-func rendered(s resource.Spec) (text string, mode os.FileMode, ok bool) {
-	switch {
-	case s.File != nil && (s.File.Material == "" || s.File.Content != ""):
-		return s.File.Content, os.FileMode(s.File.Mode), true
-	case s.Unit != nil:
-		return s.Unit.Content, os.FileMode(s.Unit.Mode), true
-	case s.Block != nil:
-		return resource.BlockBegin + "\n" + s.Block.Content + resource.BlockEnd + "\n", 0o644, true
-	case s.Object != nil:
-		return string(s.Object.Manifest) + "\n", 0o644, true
-	}
-	return "", 0, false
-}
-
-func whyMissing(s resource.Spec) string {
-	switch {
-	case s.Certificate != nil:
-		return fmt.Sprintf("%s: apply issues it (CN=%s, authority %s)", s.Certificate.CertPath, s.Certificate.Subject.CN, s.Certificate.Authority)
-	case s.Binary != nil:
-		return fmt.Sprintf("%s: %s %s, sha256 %s", s.Binary.Path, s.Binary.Component, s.Binary.Version, s.Binary.SHA256)
-	}
-	return fmt.Sprintf("%s: %s, held by the state", s.File.Path, s.File.Material)
+	return out, nil
 }

@@ -84,7 +84,7 @@ func KubeProxyConfig(p KubeProxyParams) (string, error) {
 		return "", fmt.Errorf("rendering KubeProxyConfiguration: %w", err)
 	}
 	defaults := map[string]any{"healthzBindAddress": kubeProxyHealthz, "metricsBindAddress": "127.0.0.1:10249"}
-	if n, ok := newFields()[ownedKey{ComponentKubeProxy, "detectLocal"}]; p.Bridge != "" && (!ok || atLeast(p.Version, n.since)) {
+	if p.Bridge != "" && hasField(ComponentKubeProxy, p.Version, "detectLocal") {
 		// A packet is from a pod of this host exactly if it came in over the
 		// bridge. ClusterCIDR, the default, would count every pod of the cluster
 		// as local; NodeCIDR needs a podCIDR in the Node, which we do not set. The

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"cmp"
-	"path"
 
 	"hardway/certs"
 	"hardway/provision/facts"
@@ -37,10 +36,7 @@ func (r *run) certificate(h host.Host, ch plan.Change) (state.Done, error) {
 	if c.Combined {
 		text := leaf.Combined().Reveal()
 		record.CertSHA256, record.KeySHA256 = resource.SHA256(text), resource.SHA256(text)
-		// The kubelet's certificate store wants a link that it can turn to the
-		// next certificate; with a file in its place every rotation would fail
-		// (client-go util/certificate/certificate_store.go).
-		file := path.Join(path.Dir(c.CertPath), "kubelet-client-hardway.pem") // one name, so that an interrupted apply leaves no other key behind
+		file := c.CombinedFile()
 		if err := h.Put(r.ctx, content(file, resource.Meta{Mode: certMode, Owner: c.Owner, Group: c.Group}, "", text)); err != nil {
 			return state.Done{}, err
 		}

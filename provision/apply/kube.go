@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,12 +120,12 @@ func (r *run) ready(ctx context.Context, h host.Host, c plan.Change, n *resource
 	}
 	if own, ok := r.Hosts[n.Host]; ok {
 		r.emit(Event{Phase: Waiting, Addr: c.Addr, Action: c.Action, Message: "Node " + n.Name + " to be Ready, after one restart of its kubelet"})
-		if err := own.Unit(r.ctx, "kubelet.service", host.Restart); err != nil {
+		if err := own.Unit(r.ctx, cmp.Or(n.KubeletUnit, "kubelet.service"), host.Restart); err != nil {
 			return err
 		}
 	}
 	if err := r.untilNode(ctx, h, n, isReady); err != nil {
-		return fmt.Errorf("the Node %s is not Ready, also after one restart of its kubelet: %w; see journalctl -u kubelet on %s", n.Name, err, n.Host)
+		return fmt.Errorf("the Node %s is not Ready, also after one restart of its kubelet: %w; see %s on %s", n.Name, err, resource.LogCommand(cmp.Or(n.KubeletUnit, "kubelet.service")), n.Host)
 	}
 	return nil
 }

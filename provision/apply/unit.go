@@ -272,7 +272,7 @@ func ending(err error) error {
 func (r *run) explain(h host.Host, a addr.Address, unit string, err error) error {
 	res, logErr := h.Run(r.ctx, host.Script{Name: "unit-logs", Args: []string{unit, "15"}})
 	if text := strings.TrimSpace(string(res.Stdout)); logErr == nil && text != "" {
-		return fmt.Errorf("%w\nlast lines of its journal:\n%s\nmore: journalctl -u %s on %s", err, text, unit, a.Host)
+		return fmt.Errorf("%w\nlast lines of its journal:\n%s\nmore: %s on %s", err, text, resource.LogCommand(unit), a.Host)
 	}
-	return fmt.Errorf("%w; see journalctl -u %s on %s", err, unit, a.Host)
+	return fmt.Errorf("%w; see %s on %s", err, resource.LogCommand(unit), a.Host)
 }

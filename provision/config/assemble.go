@@ -14,6 +14,7 @@ func (l *loader) cluster() *Cluster {
 	l.readNetwork(c)
 	l.readDirectories(c)
 	l.readMachine(c)
+	l.readProcesses(c)
 	l.readBinaries(c)
 	l.readPKI(c)
 	l.readState(c)

@@ -39,6 +39,7 @@ type Cluster struct {
 
 	Directories Directories
 	Machine     Machine
+	Processes   Processes
 	Binaries    Binaries
 	PKI         PKI
 	State       State
@@ -254,6 +255,14 @@ func (m Machine) RangeOf(name string) hcl.Range {
 		return r
 	}
 	return m.Range
+}
+
+// Processes is the processes block: what keeps the components running.
+type Processes struct {
+	Range   hcl.Range
+	Manager string // "systemd" or "supervisord"
+	// ConfDir is where supervisord reads its programs, absolute; empty with systemd.
+	ConfDir string
 }
 
 // Binaries is the binaries block.

@@ -48,8 +48,9 @@ func TestDefaults(t *testing.T) {
 		KubeProxy: KubeProxy{Mode: "iptables"},
 		Directories: Directories{Bin: "/usr/local/bin", Cert: "/etc/kubernetes/pki", Conf: "/etc/kubernetes",
 			Log: "/var/log/kubernetes", Data: "/var/lib", CNI: "/opt/cni/bin"},
-		Machine:  Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true, Packages: "check", Firewall: "ignore", SELinux: "ignore"},
-		Binaries: Binaries{Source: "https://dl.k8s.io", Cache: "/home/u/.cache/hardway/binaries"},
+		Machine:   Machine{Swap: "off", ManageSysctl: true, ManageModules: true, ManageHosts: true, Packages: "check", Firewall: "ignore", SELinux: "ignore"},
+		Processes: Processes{Manager: Systemd},
+		Binaries:  Binaries{Source: "https://dl.k8s.io", Cache: "/home/u/.cache/hardway/binaries"},
 		PKI: whole(t, PKI{Algorithm: "ecdsa-p256", CertificateValidity: 8760 * time.Hour, CAValidity: 87600 * time.Hour,
 			RenewBefore: 720 * time.Hour, CSRSigning: true}),
 		State:  State{Path: filepath.Join(dir, "hardway.state")},
@@ -116,6 +117,7 @@ host {
   selinux         = "enforcing"
   preflight       = { memory = "warn", "machine-id" = "ignore" }
 }
+processes "supervisord" { conf_dir = "/etc/supervisord.d" }
 binaries {
   source  = "dist"
   sources = { etcd = "https://example.com/etcd/" }
@@ -156,8 +158,9 @@ verify {
 			Sysctl:   map[string]string{"vm.max_map_count": "262144", "net.ipv4.conf.eth0/1.rp_filter": "0"},
 			Packages: "install", ExtraPackages: []string{"nfs-common", "open-iscsi"}, RemovePackages: true, Firewall: "open", SELinux: "enforcing",
 			Preflight: map[string]string{"memory": "warn", "machine-id": "ignore"}},
-		Binaries: Binaries{Source: filepath.Join(dir, "dist"), Sources: map[string]string{"etcd": "https://example.com/etcd"}, Cache: "/home/u/cache"},
-		PKI:      whole(t, PKI{Algorithm: "rsa-4096", CertificateValidity: 100 * time.Hour, CAValidity: 200 * time.Hour, RenewBefore: 10 * time.Hour}),
+		Processes: Processes{Manager: Supervisord, ConfDir: "/etc/supervisord.d"},
+		Binaries:  Binaries{Source: filepath.Join(dir, "dist"), Sources: map[string]string{"etcd": "https://example.com/etcd"}, Cache: "/home/u/cache"},
+		PKI:       whole(t, PKI{Algorithm: "rsa-4096", CertificateValidity: 100 * time.Hour, CAValidity: 200 * time.Hour, RenewBefore: 10 * time.Hour}),
 		State: State{Path: filepath.Join(dir, "state/file"),
 			Recipients: []string{"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"}},
 		Verify: Verify{Timeout: 90 * time.Second},

@@ -31,20 +31,21 @@ func (hb *hostBuilder) component(name string, u units.Unit, err error, inputs ma
 		return unit(hb.at, name)
 	}
 	sheet := hb.sheet(name)
-	text, err := u.Render("")
+	kept := hb.keeper(sheet)
+	text, err := kept.render(u, "")
 	if err != nil {
 		hb.fail("%s: %s: %w", hb.h.Range, hb.at, err)
 		return unit(hb.at, name)
 	}
 	digest := inputsDigest(text, inputs)
-	if text, err = u.Render(digest); err != nil {
+	if text, err = kept.render(u, digest); err != nil {
 		hb.fail("%s: %s: %w", hb.h.Range, hb.at, err)
 		return unit(hb.at, name)
 	}
 	return hb.add(hb.at, name, resource.Spec{Unit: &resource.Unit{
-		Name: sheet.Unit, Path: unitPath(sheet.Unit), Meta: resource.Root(0o600), Content: text, Inputs: digest,
-		Enabled: true, Running: true, ReadAtStart: read, Oneshot: sheet.Oneshot, Gate: hb.gate(sheet), Cleanup: cleanup, Stage: string(sheet.Stage),
-	}}, append(slices.Clone(deps), read...)...)
+		Name: kept.name, Path: kept.path, Meta: resource.Root(0o600), Content: text, Inputs: digest,
+		Enabled: true, Running: true, ReadAtStart: read, Oneshot: kept.oneshot, Gate: hb.gate(sheet), Cleanup: cleanup, Stage: string(sheet.Stage),
+	}}, slices.Concat(deps, read, kept.needs)...)
 }
 
 // beforeStart has a unit that was added do something before each start of its.

@@ -25,6 +25,7 @@ func (b *builder) living() {
 	}
 	b.sameHosts()
 	b.samePKI()
+	b.sameManager()
 	for _, m := range b.cfg.Masters() {
 		b.sameRelease(m.Addr, units.ComponentAPIServer, b.cfg.Version, b.cfg.VersionRange, "kubernetes_version")
 		b.sameRelease(m.Addr, units.ComponentEtcd, b.cfg.Etcd.Version, b.cfg.Etcd.VersionRange, "etcd.version")

@@ -49,6 +49,7 @@ func (b *builder) objects() {
 		}
 		b.add(cluster, h.Name, resource.Spec{Node: &resource.Node{
 			Name: h.Name, Host: h.Addr, Labels: labels, Taints: taints, Kubectl: kubectl, Timeout: nodeTimeout,
+			KubeletUnit: b.kubeletUnit(),
 		}}, append([]addr.Address{unit(h.Addr, units.ComponentKubelet), unit(h.Addr, units.ComponentKubeProxy)}, bindings...)...)
 	}
 }

@@ -17,7 +17,8 @@ import (
 type Request struct {
 	// Files are absolute paths; each is reported whether it exists or not.
 	Files []FileRequest `json:"files,omitempty"`
-	// Units are systemd unit names with their suffix, such as "kubelet.service".
+	// Units are systemd unit names with their suffix, such as "kubelet.service";
+	// with ".program" behind it the name is that of a program of supervisord.
 	Units []string `json:"units,omitempty"`
 	// Sysctls are keys in dotted form.
 	Sysctls []string `json:"sysctls,omitempty"`

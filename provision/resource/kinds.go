@@ -2,7 +2,9 @@ package resource
 
 import (
 	"encoding/json"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"hardway/provision/addr"
@@ -108,6 +110,15 @@ type Certificate struct {
 	Endpoint string `json:"endpoint,omitempty"`
 }
 
+// CombinedFile is the file that holds a combined certificate's bytes. CertPath is
+// a link to it: the kubelet's certificate store wants a link that it can turn to
+// the next certificate, and with a file in its place every rotation would fail
+// (client-go util/certificate/certificate_store.go). One name, so that an
+// interrupted apply leaves no other key behind.
+func (c *Certificate) CombinedFile() string {
+	return path.Join(path.Dir(c.CertPath), "kubelet-client-hardway.pem")
+}
+
 // Subject is a distinguished name. Kubernetes reads CN, the user, and O, the groups.
 type Subject struct {
 	CN string   `json:"cn"`
@@ -134,9 +145,21 @@ type KeyPair struct {
 	Generation int    `json:"generation"`
 }
 
-// Unit is a systemd unit file and the state that the unit should be in.
+// ProgramSuffix ends the name of a unit that is a program of supervisord.
+const ProgramSuffix = ".program"
+
+// LogCommand is what shows a person on the host the log of a unit.
+func LogCommand(unit string) string {
+	if program, ok := strings.CutSuffix(unit, ProgramSuffix); ok {
+		return "supervisorctl tail -10000 " + program
+	}
+	return "journalctl -u " + unit
+}
+
+// Unit is a systemd unit file, or a program of supervisord, and the state that
+// it should be in. Whose it is shows in its name.
 type Unit struct {
-	Name string `json:"name"` // kubelet.service
+	Name string `json:"name"` // kubelet.service, kubelet.program
 	Path string `json:"path"`
 	Meta
 	Content string `json:"content"`
@@ -249,6 +272,8 @@ type Node struct {
 	DropLabels []string `json:"drop_labels,omitempty"`
 	DropTaints []string `json:"drop_taints,omitempty"`
 	Kubectl    Kubectl  `json:"kubectl"`
+	// KubeletUnit is the name of the kubelet's unit; empty for kubelet.service.
+	KubeletUnit string `json:"kubelet_unit,omitempty"`
 	// Timeout is how long to wait for the Node to be Ready.
 	Timeout time.Duration `json:"timeout"`
 }

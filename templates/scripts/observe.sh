@@ -4,7 +4,8 @@
 #         F path           C path whose content is wanted too
 #         c path whose content is wanted if its digest is not among those of h
 #         B path of PEM, of which only the CERTIFICATE blocks are wanted
-#         U unit           S file below /proc/sys
+#         U unit (NAME.program: of supervisord)
+#         S file below /proc/sys
 #         M module         e effect of the module before (path, or file:word)
 #         P TCP port, four upper-case hex digits
 #         I ctr            i containerd's socket
@@ -55,6 +56,35 @@ effects() { # the module's record, once its last effect is known
 	module=
 }
 
+# supervised prints, for each program of supervisord, what there is of the
+# properties of a unit; its first line ends the unit before.
+supervised() {
+	supervisorctl status >"$t/programs" 2>&1
+	# A line of supervisord's own, or none at all; anything else is why there is none.
+	odd=$(grep -v -E '^[^ ]+ +(STOPPED|STARTING|RUNNING|BACKOFF|STOPPING|EXITED|FATAL|UNKNOWN)( |$)' -- "$t/programs" | head -c 2000)
+	[ -z "$odd" ] || rec error "supervisorctl status: $odd" >&3
+	for program in $programs; do
+		state='' pid=0
+		while IFS=' ' read -r name word what number _; do
+			[ "$name" = "$program" ] || continue
+			state=$word
+			[ "$what" != pid ] || pid=${number%,}
+		done <"$t/programs"
+		case $state in
+		RUNNING) active='active' sub=running ;;
+		STARTING) active='activating' sub=start ;;
+		BACKOFF) active='activating' sub=auto-restart ;;
+		STOPPING) active='deactivating' sub=stop ;;
+		FATAL | UNKNOWN) active='failed' sub=failed ;;
+		*) active='inactive' sub=dead ;;
+		esac
+		load=loaded enabled=enabled
+		[ -n "$state" ] || load=not-found enabled=
+		printf '\nId=%s.program\nLoadState=%s\nActiveState=%s\nSubState=%s\nUnitFileState=%s\nMainPID=%s\nNRestarts=0\n' \
+			"$program" "$load" "$active" "$sub" "$enabled" "$pid"
+	done
+}
+
 # kubectl writes its discovery cache below HOME if nobody tells it otherwise.
 kubectl() {
 	timeout 30 "$kubectl" --kubeconfig="$kubeconfig" --cache-dir="$t/kube-cache" --request-timeout=5s \
@@ -90,7 +120,7 @@ objects() { # the group that was collected, in one call
 for list in sizeless readable big hash find.err sum.err listen pids dropins; do
 	true >"$t/$list"
 done
-files='' pems='' contents='' perhaps='' length='' units='' sysctls='' ports='' deep=''
+files='' pems='' contents='' perhaps='' length='' units='' programs='' sysctls='' ports='' deep=''
 packages='' fitness='' spaces=''
 module='' present=0 ctr='' socket='' kubectl='' kubeconfig='' etcd='' kube='' why=''
 set -- # collects the group of objects
@@ -107,7 +137,12 @@ while IFS= read -r line; do
 		B) pems=$pems$value$nl ;;
 		esac
 		;;
-	U) units=$units$value$nl ;;
+	U)
+		case $value in
+		*.program) programs=$programs${value%.program}$nl ;;
+		*) units=$units$value$nl ;;
+		esac
+		;;
 	S)
 		[ -e "$value" ] || continue
 		rec sysctl "$value"
@@ -263,11 +298,14 @@ fi
 
 # Units: one systemctl for all; its blocks come in the order asked for. Behind
 # them, what other files add to them: the name of each, and its lines behind a colon.
-if [ -n "$units" ]; then
+# Programs of supervisord stand behind all units.
+if [ -n "$units$programs" ]; then
+	true >"$t/show"
 	# shellcheck disable=SC2086
-	if systemctl show --no-pager \
+	if [ -z "$units" ] || systemctl show --no-pager \
 		--property=Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,MainPID,NRestarts,Result,NeedDaemonReload,Type,Environment \
 		-- $units >"$t/show" 2>"$t/err"; then
+		[ -z "$programs" ] || supervised 3>&1 >>"$t/show"
 		printf 'units\0'
 		sed -n -e 's/\x00//g' -e p -e "s|^MainPID=\([1-9][0-9]*\)$|/proc/\1/environ|w $t/pids" -e "s|^DropInPaths=\(.\)|\1|w $t/dropins" "$t/show"
 		printf '\0inputs\0'

@@ -90,7 +90,12 @@ func Quote(word string) string {
 // systemd would pass it. It is the inverse of Unit.Render. A unit with no or
 // with more than one ExecStart is an error, as is one that relies on expansion
 // (ErrExpansion).
+//
+// A program section of supervisord is read too, as RenderProgramExec wrote it.
 func ParseExec(unitText string) ([]string, error) {
+	if argv, program, err := parseProgramExec(unitText); program {
+		return argv, err
+	}
 	options, err := ParseUnit(unitText)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"hardway/provision/apply"
 	"hardway/provision/binaries"
 	"hardway/provision/plan"
+	"hardway/provision/resource"
 )
 
 // restored tells of a unit that did not become healthy with its change. err
@@ -22,7 +23,7 @@ func restored(err error, e *apply.RestoredError) error {
 	if e.Restore != nil {
 		return &view.Problem{Summary: unit + " did not become healthy, and putting back what was there before failed too",
 			Detail: fmt.Sprintf("With the change:\n  %s\nPutting back:\n  %s", indented(e.Err), indented(e.Restore)), Err: err,
-			Next: "Look at it on the host:\n  journalctl -u " + e.Unit + "\nThe change is held back: the next \"hardway apply\" puts back what was there before."}
+			Next: "Look at it on the host:\n  " + resource.LogCommand(e.Unit) + "\nThe change is held back: the next \"hardway apply\" puts back what was there before."}
 	}
 	return &view.Problem{Summary: unit + " did not become healthy, and was put back",
 		Detail: fmt.Sprintf("%s\n\nWhat was there before is in force and healthy again, %s after the change. Nothing further was restarted.",

@@ -14,6 +14,7 @@ import (
 	"hardway/provision/health"
 	"hardway/provision/plan"
 	"hardway/provision/resource"
+	"hardway/provision/runbook"
 	"hardway/provision/state"
 	"hardway/provision/state/local"
 )
@@ -43,8 +44,9 @@ type Session interface {
 	Generations(context.Context) ([]local.Generation, error)
 	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
 	Verify(context.Context, provision.VerifyOptions) (health.Report, error)
-	Render(ctx context.Context, dir string) ([]string, error)
 	Resources(context.Context) (resource.Set, error)
+	Render(context.Context, provision.RenderOptions) (provision.Rendered, error)
+	Explain(context.Context) (runbook.Runbook, error)
 	Certificates(context.Context) ([]provision.Certificate, error)
 	PlanRenewal(ctx context.Context, names []string) (*plan.Plan, error)
 	ProveRenewal(ctx context.Context, p *plan.Plan, within time.Duration) ([]provision.Proof, error)

@@ -131,14 +131,14 @@ func (a *app) trust(ctx context.Context, s Session, names []string, t trust) err
 		}
 		if err := a.approve(ctx, approval{auto: t.auto, input: t.input,
 			ask:  "Do you want to trust the keys of " + machines(len(fresh)) + "?",
-			why:  "Compare each fingerprint with the one on the machine's own console first. The keys are added to " + files(fresh) + ".",
+			why:  "Compare each fingerprint with the one on the machine's own console first. The keys are added to " + trustedFiles(fresh) + ".",
 			next: "Give --auto-approve with --fingerprint SHA256:… for each host."}); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 		if err := s.Trust(ctx, fresh); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		a.say(fmt.Sprintf("Added the keys of %s to %s.\n", machines(len(fresh)), files(fresh)))
+		a.say(fmt.Sprintf("Added the keys of %s to %s.\n", machines(len(fresh)), trustedFiles(fresh)))
 		if !again {
 			break
 		}
@@ -171,7 +171,7 @@ func machines(n int) string {
 	return fmt.Sprintf("these %d machines", n)
 }
 
-func files(keys []provision.HostKeys) string {
+func trustedFiles(keys []provision.HostKeys) string {
 	var out []string
 	for _, k := range keys {
 		if !slices.Contains(out, k.File) {

@@ -99,7 +99,7 @@ func unitName(c plan.Change) string {
 	if c.Spec.Unit != nil && c.Spec.Unit.Name != "" {
 		name = c.Spec.Unit.Name
 	}
-	return strings.TrimSuffix(name, ".service")
+	return strings.TrimSuffix(strings.TrimSuffix(name, ".service"), resource.ProgramSuffix)
 }
 
 // dense reports whether a change is written on one or two lines: what is

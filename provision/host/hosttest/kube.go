@@ -33,7 +33,9 @@ func (m *Machine) Forbid(message string) {
 }
 
 func (c *Cluster) up() bool {
-	return slices.ContainsFunc(c.machines, func(m *Machine) bool { return m.active("kube-apiserver.service") })
+	return slices.ContainsFunc(c.machines, func(m *Machine) bool {
+		return m.active("kube-apiserver.service") || m.active("kube-apiserver.program")
+	})
 }
 
 func (m *Machine) active(unit string) bool {
@@ -45,7 +47,7 @@ func (m *Machine) active(unit string) bool {
 func (c *Cluster) register() {
 	for _, m := range c.machines {
 		key := objectKey("node", "", m.Name)
-		if c.objects[key] != nil || !m.active("kubelet.service") {
+		if c.objects[key] != nil || !m.active("kubelet.service") && !m.active("kubelet.program") {
 			continue
 		}
 		c.objects[key] = map[string]any{

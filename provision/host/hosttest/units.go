@@ -27,6 +27,9 @@ var unitDirs = [...]string{"/etc/systemd/system", "/usr/lib/systemd/system", "/l
 // hides those of its name in the others.
 var dropInDirs = [...]string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"}
 
+// programDir is where supervisord reads its programs.
+const programDir = "/etc/supervisor/conf.d"
+
 // BreakUnit makes a unit fail whenever it starts, or heals it.
 func (m *Machine) BreakUnit(name string, broken bool) {
 	m.mu.Lock()
@@ -60,6 +63,13 @@ func (m *Machine) of(name string) *unit {
 
 // fragment returns the unit's file on disk.
 func (m *Machine) fragment(name string) (string, *File) {
+	if program, ok := strings.CutSuffix(name, ".program"); ok { // of supervisord
+		at := path.Join(programDir, program+".conf")
+		if f, ok := m.files[at]; ok && f.Type == facts.Regular {
+			return at, f
+		}
+		return "", nil
+	}
 	for _, dir := range unitDirs {
 		if f, ok := m.files[path.Join(dir, name)]; ok && f.Type == facts.Regular {
 			return path.Join(dir, name), f
@@ -92,9 +102,15 @@ func setting(text, key string) string {
 	return value
 }
 
-// inputsOf finds HARDWAY_INPUTS in the Environment= lines of a unit file.
+// inputsOf finds HARDWAY_INPUTS in the Environment= lines of a unit file, or in
+// the environment= of a program.
 func inputsOf(text string) string {
 	for line := range strings.SplitSeq(text, "\n") {
+		if v, ok := strings.CutPrefix(line, "environment="); ok {
+			_, v, _ = strings.Cut(v, "HARDWAY_INPUTS=\"")
+			v, _, _ = strings.Cut(v, "\"")
+			return v
+		}
 		v, ok := strings.CutPrefix(strings.TrimSpace(line), "Environment=")
 		if !ok {
 			continue

@@ -1,12 +1,18 @@
 package ssh
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"hardway/provision/facts"
 )
+
+// programSuffix ends the names of programs of supervisord, which systemctl does
+// not know: their blocks stand behind the others.
+const programSuffix = ".program"
 
 // finishUnits splits what systemctl showed: a block for each unit in the order
 // asked for, with blank lines between.
@@ -19,7 +25,11 @@ func (p *observationParser) finishUnits() error {
 	if len(blocks) != len(p.req.Units) {
 		return fmt.Errorf("%w: systemctl showed %d units, %d were asked for", errProtocol, len(blocks), len(p.req.Units))
 	}
-	for i, name := range p.req.Units {
+	names := slices.Clone(p.req.Units)
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(boolInt(strings.HasSuffix(a, programSuffix)), boolInt(strings.HasSuffix(b, programSuffix)))
+	})
+	for i, name := range names {
 		u, err := parseUnit(blocks[i], p.inputs)
 		if err != nil {
 			return fmt.Errorf("unit %s: %w", name, err)
@@ -35,6 +45,13 @@ func (p *observationParser) finishUnits() error {
 		p.obs.Units[name] = u
 	}
 	return nil
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // parseUnit reads one block of NAME=VALUE lines. The inputs of a running unit
