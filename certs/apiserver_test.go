@@ -59,7 +59,7 @@ func TestRealServersTakeThem(t *testing.T) {
 	leaves := map[string]Leaf{}
 	for name, alg := range map[string]Algorithm{
 		LeafAPIServer: ECDSAP384, LeafAPIServerEtcdClient: RSA2048, LeafAPIServerKubeletClient: ECDSAP256, LeafFrontProxyClient: RSA3072,
-		LeafEtcdServer: RSA2048, LeafAdmin: RSA4096, LeafSuperAdmin: ECDSAP256,
+		LeafEtcdServer: RSA2048, LeafAdmin: RSA2048, LeafSuperAdmin: ECDSAP256,
 	} {
 		req, err := NewRequest(name, Params{Host: self, Masters: []Host{self}, ServiceIP: netip.MustParseAddr("10.96.0.1"), DNSDomain: "cluster.local",
 			Algorithm: alg, Validity: year, Names: articleNames()})

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/term"
 
-	"hardway/provision/host/ssh"
+	"hardway/cmd/internal/command"
 )
 
 // secret asks on the terminal of the process, as ssh does: the standard streams may
@@ -15,12 +15,12 @@ import (
 func secret(ctx context.Context, question string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return "", ssh.ErrNobody
+		return "", command.ErrNobody
 	}
 	before, err := term.GetState(int(tty.Fd()))
 	if err != nil {
 		_ = tty.Close()
-		return "", ssh.ErrNobody
+		return "", command.ErrNobody
 	}
 	type answer struct {
 		text []byte

@@ -49,6 +49,9 @@ type Env struct {
 	Lines func(names []string) Lines
 }
 
+// ErrNobody is what Env.Secret fails with where there is no terminal to ask on.
+var ErrNobody = ssh.ErrNobody
+
 // Run runs one command line and returns the exit code.
 func Run(env Env) int {
 	ctx, cancel := context.WithCancel(context.Background())
