@@ -39,7 +39,7 @@ func newSSHTrust(a *app) *cobra.Command {
 	var t trust
 	cmd := &cobra.Command{
 		Use:   "trust [HOST...]",
-		Short: "Show the keys of unknown hosts, and add them to known_hosts after asking",
+		Short: "Learn the keys of unknown hosts, after asking",
 		Long: `Asks each HOST, or all of them, for its host keys, and the bastions on the way for
 theirs. Those that are in no known_hosts file are shown with their fingerprints, as
 "ssh-keygen -lf" prints them on the host's own console. After a yes they are added to
