@@ -55,7 +55,7 @@ func exits() map[string]int {
 		"hardway ssh trust":       1,
 		"hardway ssh trust n1":    1,
 		"hardway ssh trust n1 n2": 1,
-		"hardway ssh trust n1 --auto-approve --fingerprint SHA256:qN3…": 1,
+		"hardway ssh trust n1 --auto-approve --fingerprint SHA256:qN3...": 1,
 	}
 }
 

@@ -14,11 +14,17 @@ func (w *writer) preparations() {
 	w.steps = append(w.steps, Step{Title: "A directory on the workstation", Why: whyPrepare.text, Links: whyPrepare.links, Blocks: []Block{s.block(workstation)}})
 }
 
-// machine prepares a host: names, swap, kernel.
+// machine prepares a host: packages, names, swap, kernel, what guards it.
 func (w *writer) machine(g group) {
 	s := &script{}
 	for _, r := range g.resources {
 		switch spec := r.Spec; spec.Kind() {
+		case resource.KindPackages:
+			packages(s, spec.Packages)
+		case resource.KindFirewall:
+			firewalls(s, spec.Firewall)
+		case resource.KindSELinux:
+			selinux(s, spec.SELinux)
 		case resource.KindBlock:
 			b := spec.Block
 			s.here("grep -qxF '"+resource.BlockBegin+"' "+quote(b.Path)+" || cat >>"+quote(b.Path), resource.BlockBegin+"\n"+b.Content+resource.BlockEnd+"\n")

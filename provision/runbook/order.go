@@ -120,6 +120,8 @@ func rankOf(t topic) int {
 // within orders the resources of one topic that do not wait for each other.
 func within(s resource.Spec) int {
 	switch s.Kind() {
+	case resource.KindPackages:
+		return -1
 	case resource.KindBlock:
 		return 0
 	case resource.KindSwap:
@@ -157,7 +159,7 @@ func topicsOf(in Input) ([]topic, error) {
 		switch r.Spec.Kind() {
 		case resource.KindAuthority, resource.KindKeyPair:
 			t.kind = topicAuthorities
-		case resource.KindBlock, resource.KindSwap, resource.KindModule, resource.KindSysctl:
+		case resource.KindPackages, resource.KindFirewall, resource.KindSELinux, resource.KindBlock, resource.KindSwap, resource.KindModule, resource.KindSysctl:
 			t.kind = topicMachine
 		case resource.KindDirectory:
 			t.kind = topicDirectories

@@ -34,7 +34,7 @@ func (w *writer) authorities(g group) error {
 			return fmt.Errorf("%s: %w", r.Addr, err)
 		}
 		hash := digestOf(a.Algorithm)
-		s.line("openssl req -new %s -key %s -subj %s -out %s", hash, quote(base+".key"), quote(distinguished(resource.Subject{CN: a.CN})), quote(base+".csr"))
+		s.line("openssl req -new %s -key %s -subj %s -out %s", hash, quote(base+".key"), quote(distinguished(authorityName(a))), quote(base+".csr"))
 		s.here(fmt.Sprintf("openssl x509 -req %s -in %s -signkey %s -days %d -out %s -extfile /dev/stdin", hash, quote(base+".csr"), quote(base+".key"), days(a.Validity), quote(base+".crt")),
 			"basicConstraints = critical, CA:TRUE, pathlen:0\n"+
 				"keyUsage = critical, digitalSignature, keyEncipherment, keyCertSign, cRLSign\n"+
@@ -168,11 +168,22 @@ func days(d time.Duration) int { return max(int(d/day), 1) }
 func distinguished(s resource.Subject) string {
 	escape := strings.NewReplacer(`\`, `\\`, "/", `\/`, "+", `\+`)
 	var out strings.Builder
-	for _, o := range s.O {
-		out.WriteString("/O=" + escape.Replace(o))
+	for _, part := range []struct {
+		name   string
+		values []string
+	}{{"C", s.C}, {"O", s.O}, {"OU", s.OU}, {"L", s.L}, {"ST", s.ST}, {"CN", []string{s.CN}}} {
+		for _, v := range part.values {
+			out.WriteString("/" + part.name + "=" + escape.Replace(v))
+		}
 	}
-	out.WriteString("/CN=" + escape.Replace(s.CN))
 	return out.String()
+}
+
+// authorityName is the whole subject of an authority.
+func authorityName(a *resource.Authority) resource.Subject {
+	name := a.Names
+	name.CN = a.CN
+	return name
 }
 
 // carry packs the files and links of a tree, and not its directories, whose modes are the

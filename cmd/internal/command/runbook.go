@@ -19,7 +19,7 @@ func newExplain(a *app) *cobra.Command {
 	var host, out, format string
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Write the whole run as a runbook: what a person would type, and why",
+		Short: "Write the whole run as a runbook: what to type, and why",
 		Long: `Writes down how the cluster would be made by hand, from nothing: every step in an
 order that apply could take, why it is done, and the shell commands for it,
 openssl for each certificate among them. It asks no host and holds no key: the

@@ -53,7 +53,7 @@ With --fingerprint only keys with one of these fingerprints are added. --auto-ap
 wants them: without a comparison there is nothing to approve.`,
 		Example: `  hardway ssh trust
   hardway ssh trust n1 n2
-  hardway ssh trust n1 --auto-approve --fingerprint SHA256:qN3…`,
+  hardway ssh trust n1 --auto-approve --fingerprint SHA256:qN3...`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			for i, f := range t.fingerprints {
 				if !strings.HasPrefix(f, "SHA256:") {
