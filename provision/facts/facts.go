@@ -19,6 +19,8 @@ type Request struct {
 	Files []FileRequest `json:"files,omitempty"`
 	// Units are systemd unit names with their suffix, such as "kubelet.service".
 	Units []string `json:"units,omitempty"`
+	// Argv asks for the command lines of the units' main processes.
+	Argv bool `json:"argv,omitempty"`
 	// Sysctls are keys in dotted form.
 	Sysctls []string `json:"sysctls,omitempty"`
 	// Modules are kernel modules with the paths that show their effect.
@@ -205,6 +207,8 @@ type Unit struct {
 	Restarts int    `json:"restarts,omitempty"`
 	Inputs   string `json:"inputs,omitempty"`
 	Result   string `json:"result,omitempty"`
+	// Argv is what the main process was started with, where that was asked for.
+	Argv []string `json:"argv,omitempty"`
 	// NeedsReload: the unit file on disk is newer than the one systemd loaded.
 	NeedsReload bool `json:"needs_reload,omitempty"`
 }
