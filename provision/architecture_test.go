@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"hardway/provision/health":     {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/host"},
 	"hardway/provision/desired":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/config", "hardway/provision/binaries", "hardway/provision/state", "hardway/provision/health", "hardway/certs", "hardway/units", "hardway/units/unitfile", "hardway/templates"},
 	"hardway/provision/plan":       {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/state", "hardway/certs", "hardway/units/unitfile"},
-	"hardway/provision/audit":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/config", "hardway/provision/plan", "hardway/units", "hardway/units/unitfile", "hardway/templates"},
+	"hardway/provision/audit":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/plan", "hardway/units", "hardway/units/unitfile", "hardway/templates"},
 	"hardway/provision/apply":      {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/facts", "hardway/provision/plan", "hardway/provision/host", "hardway/provision/health", "hardway/provision/state", "hardway/certs"},
 	"hardway/provision":            {"hardway/provision/...", "hardway/certs", "hardway/units", "hardway/templates"},
 	"hardway/cmd/internal/view":    {"hardway/provision/addr", "hardway/provision/resource", "hardway/provision/plan", "hardway/provision/apply", "hardway/provision/audit", "hardway/provision/health", "hardway/certs"},
@@ -43,6 +43,7 @@ var arrows = map[string][]string{
 var never = map[string][]string{
 	"hardway/provision/plan":    {"hardway/provision/host", "hardway/provision/config", "golang.org/x/crypto/ssh", "github.com/spf13/cobra", "hardway/provision/state/local"},
 	"hardway/provision/desired": {"golang.org/x/crypto/ssh", "hardway/provision/host/ssh", "hardway/cmd/internal/command"},
+	"hardway/provision/audit":   {"hardway/provision/config", "hardway/provision/host", "golang.org/x/crypto/ssh"},
 	"hardway/provision/apply":   {"hardway/provision/config", "github.com/hashicorp/hcl/v2", "github.com/spf13/cobra", "golang.org/x/crypto/ssh"},
 	"hardway/provision/config":  {"hardway/provision/facts", "hardway/provision/resource"},
 	"hardway/cmd/internal/view": {"golang.org/x/crypto/ssh", "hardway/provision/config"},

@@ -12,6 +12,7 @@ import (
 	"hardway/provision/desired"
 	"hardway/provision/facts"
 	"hardway/provision/state"
+	"hardway/units"
 )
 
 // AuditOptions of an audit.
@@ -71,6 +72,22 @@ func (s *Session) Audit(ctx context.Context, o AuditOptions) (audit.Report, erro
 		}
 	}
 	return audit.Evaluate(audit.Input{
-		Tool: s.opts.Version, Now: s.opts.Now().UTC(), Config: s.cfg, Want: want.Set, Seen: seen, Checks: o.Checks, Hosts: o.Hosts,
+		Tool: s.opts.Version, Now: s.opts.Now().UTC(), Cluster: s.cfg.Name, Kubernetes: s.cfg.Version, Machines: auditMachines(s.cfg), Want: want.Set, Seen: seen, Checks: o.Checks, Hosts: o.Hosts,
 	}), nil
+}
+
+// auditMachines are the hosts with the places of what the user set on each.
+func auditMachines(cfg *config.Cluster) []audit.Machine {
+	var out []audit.Machine
+	for _, h := range cfg.Hosts {
+		m := audit.Machine{Addr: h.Addr, Settings: map[string]audit.Settings{}}
+		for name, c := range map[string]config.Component{
+			units.ComponentEtcd: h.Etcd, units.ComponentAPIServer: h.APIServer, units.ComponentControllerManager: h.ControllerManager,
+			units.ComponentScheduler: h.Scheduler, units.ComponentKubelet: h.Kubelet, units.ComponentKubeProxy: h.KubeProxy,
+		} {
+			m.Settings[name] = audit.Settings{Flags: c.FlagRanges, Fields: c.ConfigRanges}
+		}
+		out = append(out, m)
+	}
+	return out
 }

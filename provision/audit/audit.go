@@ -2,9 +2,9 @@
 // planned, and as its hosts are.
 //
 // It knows the benchmark as a table of checks, how each is decided, and which
-// setting of the configuration decides it. It is pure: the configuration, the
-// desired resources and what was observed go in, a Report comes out. It must
-// never know SSH, a terminal, or how a resource is written; and what it quotes of
+// setting of the configuration decides it. It is pure: the desired resources,
+// the places of the user's settings and what was observed go in, a Report comes
+// out. It must never know SSH, a terminal, or how a configuration is read; and what it quotes of
 // a host is a mode, an owner, or a value of a setting that a check is about,
 // never the content of a file.
 package audit
@@ -14,8 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"hardway/provision/addr"
-	"hardway/provision/config"
 	"hardway/provision/facts"
 	"hardway/provision/resource"
 )
@@ -45,10 +46,13 @@ const (
 
 // Input is everything that an audit depends on.
 type Input struct {
-	Tool   string
-	Now    time.Time
-	Config *config.Cluster
-	Want   resource.Set
+	Tool string
+	Now  time.Time
+	// Cluster and Kubernetes are the names of the cluster and of its version.
+	Cluster, Kubernetes string
+	// Machines are all hosts of the cluster, with what the user set on them.
+	Machines []Machine
+	Want     resource.Set
 	// Seen are the hosts as they were observed; nil audits the plan alone.
 	Seen map[addr.Host]facts.Observation
 	// Checks and Hosts narrow the audit; empty means all. A check is named by its
@@ -56,6 +60,17 @@ type Input struct {
 	Checks []string
 	Hosts  []addr.Host
 }
+
+// Machine is a host of the configuration.
+type Machine struct {
+	Addr addr.Host
+	// Settings are the user's, by component, as units names them.
+	Settings map[string]Settings
+}
+
+// Settings are the places where the user set something on a component: flags by
+// name, fields of the config object by dotted path.
+type Settings struct{ Flags, Fields map[string]hcl.Range }
 
 // Report is what an audit found. It is the JSON of `hardway audit --json`.
 type Report struct {
@@ -123,15 +138,15 @@ type Counts struct {
 // Evaluate runs the table. Results are in the order of checks, then of hosts.
 func Evaluate(in Input) Report {
 	r := Report{
-		FormatVersion: FormatVersion, Tool: in.Tool, Created: in.Now, Cluster: in.Config.Name, Kubernetes: in.Config.Version,
+		FormatVersion: FormatVersion, Tool: in.Tool, Created: in.Now, Cluster: in.Cluster, Kubernetes: in.Kubernetes,
 		Benchmark: Benchmark, Subject: SubjectPlan, Complete: true, Results: []Result{}, Checks: []Check{},
 	}
 	var hosts []*audited
-	for _, h := range in.Config.Hosts {
+	for _, h := range in.Machines {
 		if len(in.Hosts) > 0 && !slices.Contains(in.Hosts, h.Addr) {
 			continue
 		}
-		a := &audited{host: h, planned: planned(h, in.Want)}
+		a := &audited{host: h, planned: planned(h.Addr, in.Want)}
 		if in.Seen != nil {
 			r.Subject = SubjectHosts
 			o, ok := in.Seen[h.Addr]
@@ -151,7 +166,7 @@ func Evaluate(in Input) Report {
 			continue
 		}
 		r.Checks = append(r.Checks, c)
-		if reason := c.outOfRange(in.Config.Version); reason != "" {
+		if reason := c.outOfRange(in.Kubernetes); reason != "" {
 			r.add(Result{Check: c.ID, Host: addr.Host{Role: addr.Cluster}, Status: NotApplicable, Reason: reason})
 			continue
 		}
@@ -160,7 +175,7 @@ func Evaluate(in Input) Report {
 			continue
 		}
 		for _, a := range hosts {
-			if c.Masters && !a.host.IsMaster() || in.Seen != nil && a.seen == nil {
+			if c.Masters && a.host.Addr.Role != addr.Master || in.Seen != nil && a.seen == nil {
 				continue
 			}
 			r.add(a.result(c, in.Seen != nil))
@@ -198,7 +213,7 @@ func (r *Report) add(res Result) {
 
 // audited is a host as it should be and, where it was read, as it is.
 type audited struct {
-	host          config.Host
+	host          Machine
 	planned, seen *machine
 }
 

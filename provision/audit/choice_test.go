@@ -97,24 +97,18 @@ node "late" {
 // seenAs is what a host would show that is exactly as planned.
 func seenAs(w wish, h addr.Host) facts.Observation {
 	o := facts.Observation{Files: map[string]facts.File{}, Units: map[string]facts.Unit{}}
-	for _, c := range w.cfg.Hosts {
-		if c.Addr != h {
-			continue
+	for p, f := range planned(h, w.set).files {
+		seen := facts.File{Type: facts.Regular, Mode: f.mode, Owner: f.owner, Group: f.group}
+		if f.text != nil {
+			seen.Content = []byte(*f.text)
 		}
-		m := planned(c, w.set)
-		for p, f := range m.files {
-			seen := facts.File{Type: facts.Regular, Mode: f.mode, Owner: f.owner, Group: f.group}
-			if f.text != nil {
-				seen.Content = []byte(*f.text)
-			}
-			o.Files[p] = seen
-		}
-		for _, r := range w.set.All() {
-			if r.Addr.Host == h && r.Spec.Unit != nil {
-				f := o.Files[r.Spec.Unit.Path]
-				f.Content = []byte(r.Spec.Unit.Content)
-				o.Files[r.Spec.Unit.Path] = f
-			}
+		o.Files[p] = seen
+	}
+	for _, r := range w.set.All() {
+		if r.Addr.Host == h && r.Spec.Unit != nil {
+			f := o.Files[r.Spec.Unit.Path]
+			f.Content = []byte(r.Spec.Unit.Content)
+			o.Files[r.Spec.Unit.Path] = f
 		}
 	}
 	return o
@@ -149,7 +143,7 @@ func TestHosts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := seenAs(w, m1)
 			c.change(&o)
-			r := Evaluate(Input{Config: w.cfg, Want: w.set, Seen: map[addr.Host]facts.Observation{m1: o}, Hosts: []addr.Host{m1}, Checks: []string{id}})
+			r := w.look(map[addr.Host]facts.Observation{m1: o}, []addr.Host{m1}, id)
 			got := result(t, r, id, m1)
 			if got.Status != c.status || !strings.Contains(got.Evidence, c.evidence) || got.Choice != nil {
 				t.Errorf("%+v", got)
@@ -173,7 +167,7 @@ func TestHosts(t *testing.T) {
 		}
 		seen[h] = o
 	}
-	r := Evaluate(Input{Config: w.cfg, Want: w.set, Seen: seen})
+	r := w.look(seen, nil)
 	if r.Counts.Fail > 0 || r.Complete || len(r.Unseen) != 1 || r.Unseen[0].Reason != "i/o timeout" {
 		t.Errorf("%+v, complete %v, unseen %v", r.Counts, r.Complete, r.Unseen)
 	}
@@ -198,7 +192,7 @@ func TestEvidence(t *testing.T) {
 	for _, u := range []string{"etcd", "kube-apiserver", "kubelet"} {
 		o.Units[u+".service"] = facts.Unit{PID: 1, Argv: []string{"/bin/x", "--password=" + secret, "--token", secret}}
 	}
-	for _, res := range Evaluate(Input{Config: w.cfg, Want: w.set, Seen: map[addr.Host]facts.Observation{m1: o}}).Results {
+	for _, res := range w.look(map[addr.Host]facts.Observation{m1: o}, nil).Results {
 		if strings.Contains(res.Evidence+res.Fix+res.Reason, secret) {
 			t.Errorf("%s shows a secret: %+v", res.Check, res)
 		}
@@ -223,7 +217,7 @@ func FuzzObserved(f *testing.F) {
 			o.Files[p] = file
 		}
 		o.Units["kube-apiserver.service"] = facts.Unit{PID: 1, Argv: append([]string{"x"}, strings.Split(arg, " ")...)}
-		r := Evaluate(Input{Config: w.cfg, Want: w.set, Seen: map[addr.Host]facts.Observation{m1: o}, Hosts: []addr.Host{m1}})
+		r := w.look(map[addr.Host]facts.Observation{m1: o}, []addr.Host{m1})
 		for _, res := range r.Results {
 			if len(res.Evidence) > 2000 {
 				t.Errorf("%s: %d bytes of evidence", res.Check, len(res.Evidence))

@@ -12,6 +12,7 @@ import (
 	"hardway/provision/binaries"
 	"hardway/provision/config"
 	"hardway/provision/desired"
+	"hardway/provision/facts"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 )
@@ -124,5 +125,29 @@ func lockFor(t testing.TB, cfg *config.Cluster) binaries.Lock {
 
 // audit evaluates a wish without hosts.
 func (w wish) audit(checks ...string) Report {
-	return Evaluate(Input{Tool: "test", Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Config: w.cfg, Want: w.set, Checks: checks})
+	in := w.input()
+	in.Checks = checks
+	return Evaluate(in)
+}
+
+// input is that of an audit of the plan.
+func (w wish) input() Input {
+	in := Input{Tool: "test", Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Cluster: w.cfg.Name, Kubernetes: w.cfg.Version, Want: w.set}
+	for _, h := range w.cfg.Hosts {
+		m := Machine{Addr: h.Addr, Settings: map[string]Settings{}}
+		for name, c := range map[string]config.Component{
+			etcdServer: h.Etcd, api: h.APIServer, manager: h.ControllerManager, sched: h.Scheduler, let: h.Kubelet, proxy: h.KubeProxy,
+		} {
+			m.Settings[name] = Settings{c.FlagRanges, c.ConfigRanges}
+		}
+		in.Machines = append(in.Machines, m)
+	}
+	return in
+}
+
+// look audits hosts that were seen.
+func (w wish) look(seen map[addr.Host]facts.Observation, only []addr.Host, checks ...string) Report {
+	in := w.input()
+	in.Seen, in.Hosts, in.Checks = seen, only, checks
+	return Evaluate(in)
 }

@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"hardway/provision/config"
+	"hardway/provision/addr"
 	"hardway/provision/facts"
 	"hardway/provision/plan"
 	"hardway/provision/resource"
@@ -21,7 +21,6 @@ import (
 // machine is what a host has of all that checks are about: as it is planned, or
 // as it was observed. Both are filled so that one rule decides both.
 type machine struct {
-	host config.Host
 	// commands are the command lines of each component: of its unit and, on a host,
 	// of the running process too.
 	commands map[string][]command
@@ -59,9 +58,9 @@ type places struct {
 }
 
 // planned reads a host out of the desired resources.
-func planned(h config.Host, want resource.Set) *machine {
+func planned(h addr.Host, want resource.Set) *machine {
 	m := &machine{
-		host: h, commands: map[string][]command{}, files: map[string]file{}, configs: map[string]map[string]any{}, holders: map[string][]string{},
+		commands: map[string][]command{}, files: map[string]file{}, configs: map[string]map[string]any{}, holders: map[string][]string{},
 		places: places{units: map[string]string{}},
 	}
 	for _, r := range want.All() {
@@ -73,7 +72,7 @@ func planned(h config.Host, want resource.Set) *machine {
 				m.places.admin = r.Spec.Node.Kubectl.Kubeconfig
 			}
 		}
-		if r.Addr.Host == h.Addr {
+		if r.Addr.Host == h {
 			m.take(r)
 		}
 	}
@@ -132,7 +131,7 @@ func (m *machine) take(r resource.Resource) {
 // observed puts in the places of what is planned what really stands there.
 func observed(want *machine, o facts.Observation) *machine {
 	m := &machine{
-		host: want.host, commands: map[string][]command{}, files: map[string]file{}, configs: map[string]map[string]any{}, holders: map[string][]string{},
+		commands: map[string][]command{}, files: map[string]file{}, configs: map[string]map[string]any{}, holders: map[string][]string{},
 		places: want.places,
 	}
 	for p, f := range o.Files {

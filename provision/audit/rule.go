@@ -5,9 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"hardway/provision/config"
-	"hardway/units"
 )
 
 // rule decides a check. reads are the settings of the user's that can make it
@@ -64,37 +61,15 @@ func blockOf(component string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(strings.Replace(component, "kube-proxy", "kube_proxy", 1), "kube-"), "-", "_")
 }
 
-// of returns what the user set on a host for the component.
-func (s setting) of(h config.Host) config.Component {
-	switch s.component {
-	case units.ComponentEtcd:
-		return h.Etcd
-	case units.ComponentAPIServer:
-		return h.APIServer
-	case units.ComponentControllerManager:
-		return h.ControllerManager
-	case units.ComponentScheduler:
-		return h.Scheduler
-	case units.ComponentKubelet:
-		return h.Kubelet
-	case units.ComponentKubeProxy:
-		return h.KubeProxy
-	}
-	return config.Component{}
-}
-
 // choice finds the first of the finding's settings that the user wrote for the host.
-func (f finding) choice(h config.Host) *Choice {
+func (f finding) choice(h Machine) *Choice {
 	for _, s := range f.by {
-		c := s.of(h)
-		if s.flag != "" {
-			if at, ok := c.FlagRanges[s.flag]; ok {
-				return &Choice{s.String(), at.Filename, at.Start.Line}
-			}
-			continue
+		theirs := h.Settings[s.component]
+		if at, ok := theirs.Flags[s.flag]; ok && s.flag != "" {
+			return &Choice{s.String(), at.Filename, at.Start.Line}
 		}
-		for leaf, at := range c.ConfigRanges { // at most one leaf is the field, or an object around it
-			if leaf == s.field || strings.HasPrefix(s.field, leaf+".") {
+		for leaf, at := range theirs.Fields { // at most one leaf is the field, or an object around it
+			if s.field != "" && (leaf == s.field || strings.HasPrefix(s.field, leaf+".")) {
 				return &Choice{s.String(), at.Filename, at.Start.Line}
 			}
 		}
@@ -283,7 +258,7 @@ func (r rule) unless(component, flag, why string) rule {
 		if v := c.value(m, flag, ""); v.set {
 			return manual("%s has %s: %s", c.from, v.shown, why)
 		}
-		return inner(&machine{host: m.host, commands: map[string][]command{component: {c}}, files: m.files, configs: m.configs, places: m.places, holders: m.holders})
+		return inner(&machine{commands: map[string][]command{component: {c}}, files: m.files, configs: m.configs, places: m.places, holders: m.holders})
 	})
 	return r
 }

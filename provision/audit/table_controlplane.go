@@ -31,6 +31,7 @@ func controlPlaneFiles() []Check {
 		Check{ID: "1.1.10", Title: "Container network interface files belong to root:root", rule: cniFiles(byRoot)},
 		Check{ID: "1.1.11", Title: "The etcd data directory has permissions 700 or stricter", Scored: true, rule: atMost(0o700, dataDir)},
 		Check{ID: "1.1.12", Title: "The etcd data directory belongs to etcd:etcd", Scored: true, rule: ownedBy("etcd", dataDir),
+			Fix:      "there is no setting for it yet.",
 			Accepted: "etcd runs as root here, as under kubeadm, because its keys lie in the PKI directory, which check 1.1.19 wants to be root's. The directory has mode 0700, so that nobody else gets at the data."},
 		Check{ID: "1.1.13", Title: "The administrator's kubeconfig has permissions 600", Scored: true, rule: atMost(0o600, adminConf)},
 		Check{ID: "1.1.14", Title: "The administrator's kubeconfig belongs to root:root", Scored: true, rule: byRoot(adminConf)},
@@ -43,7 +44,9 @@ func controlPlaneFiles() []Check {
 		Check{ID: "1.1.21", Title: "Key files of the PKI have permissions 600", rule: atMost(0o600, pkiKeys)},
 	)
 	for i := range list {
-		list[i].Level, list[i].Masters, list[i].Fix = 1, true, leave
+		if list[i].Level, list[i].Masters = 1, true; list[i].Fix == "" {
+			list[i].Fix = leave
+		}
 	}
 	return list
 }

@@ -58,7 +58,7 @@ All *.hcl files of a directory are one cluster.`,
 		commands []*cobra.Command
 	}{
 		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
-		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
+		{groupInspect, []*cobra.Command{newDrift(a), newAudit(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a)}},
 		{groupOther, []*cobra.Command{newState(a), newForceUnlock(a), newFmt(a), newVersion(a)}},
 	} {
 		for _, c := range g.commands {

@@ -124,7 +124,8 @@ func TestParseObservation(t *testing.T) {
 		},
 		Units: map[string]facts.Unit{
 			"etcd.service": {Load: "loaded", Active: "active", Sub: "running", Enabled: "enabled", Fragment: "/etc/systemd/system/etcd.service",
-				DropIns: []string{"/a.conf", "/b.conf"}, DropInTexts: map[string]string{"/b.conf": "[Service]\nCPUWeight=1\n"}, PID: 42, Restarts: 3, Inputs: "now", Result: "success", NeedsReload: true},
+				DropIns: []string{"/a.conf", "/b.conf"}, DropInTexts: map[string]string{"/b.conf": "[Service]\nCPUWeight=1\n"}, PID: 42, Restarts: 3, Inputs: "now", Result: "success", NeedsReload: true,
+				Argv: []string{"/usr/bin/etcd", "--a=b c", "", ""}},
 			"route.service": {Load: "loaded", Active: "active", Sub: "exited", Inputs: "once"},
 			"nope.service":  {Load: "not-found", Active: "inactive", Sub: "dead"},
 		},
@@ -261,6 +262,7 @@ c/same
 c/none
 c/differs
 c/gone too
+A
 Uetcd.service
 Uroute.service
 Unope.service
