@@ -194,14 +194,23 @@ func TestHostileValues(t *testing.T) {
 		t.Fatal(problem)
 	}
 	arrived, total := 0, 0
-	for _, f := range stringFields() {
+	for n, f := range stringFields() {
 		t.Run(f.block+"."+f.attribute, func(t *testing.T) {
 			w.t = t
 			mine := 0
 			var shape string // of what is made of a harmless value, where one is known
 			for i, v := range hostile() {
-				if f.got == nil && !f.nowhere && i%4 > 0 {
-					continue // of a closed set: the reader is the same for all of them
+				// Fields of the same sort stand beside each other: what one leaves out,
+				// the next one tries. Closed sets are all read by the same reader.
+				every := 2
+				if f.got == nil && !f.nowhere {
+					every = 4
+				}
+				if testing.Short() || racing {
+					every = 9
+				}
+				if (i+n)%every > 0 {
+					continue
 				}
 				total++
 				doc := hostileBase()
