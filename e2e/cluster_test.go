@@ -35,6 +35,7 @@ func TestCluster(t *testing.T) {
 		{"kubeconfig", testKubeconfig},
 		{"drift", testDrift},
 		{"drift command", testDriftCommand},
+		{"audit", testAudit},
 		{"killed change resumes", testChangeKilled},
 		{"broken settings are put back", func(l *lab) { testBroken(l, brokenSettings[:brokenInPlain]) }},
 		{"rollback", testRollback},

@@ -54,12 +54,16 @@ func (s *Session) Drift(ctx context.Context, o DriftOptions) (*plan.Drift, error
 	return plan.DriftOf(p, o.Ignore), nil
 }
 
-// look dials each host, asks it once and leaves it.
+// look dials each host that there is a request for, asks it once and leaves it.
 func (s *Session) look(ctx context.Context, requests map[addr.Host]facts.Request, on func(addr.Host, error)) map[addr.Host]facts.Observation {
 	out := map[addr.Host]facts.Observation{}
 	var mu sync.Mutex
 	s.each(func(h config.Host) {
-		o, err := s.lookAt(ctx, h, requests[h.Addr])
+		r, wanted := requests[h.Addr]
+		if !wanted {
+			return
+		}
+		o, err := s.lookAt(ctx, h, r)
 		mu.Lock()
 		defer mu.Unlock()
 		out[h.Addr] = o

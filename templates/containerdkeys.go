@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +117,9 @@ func CheckContainerd(version string, cfg map[string]any) []Problem {
 	return c.problems
 }
 
+// handler is the name that a RuntimeClass can give a runtime: a DNS label.
+var handler = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 type containerdChecker struct {
 	version  string
 	problems []Problem
@@ -169,6 +173,10 @@ func (c *containerdChecker) walk(section, shown string, keyPath []string, value 
 			Message: fmt.Sprintf("%s belongs to hardway: %s.", shown, row.ownedBy)})
 		return
 	case value == nil: // a null takes our default away
+		return
+	}
+	if name := keyPath[len(keyPath)-1]; slices.Equal(row.path, []string{"containerd", "runtimes", "*"}) && !handler.MatchString(name) {
+		c.problems = append(c.problems, Problem{Key: shown, Message: fmt.Sprintf("%q is not the name of a runtime: a RuntimeClass takes lower-case letters, digits and - only, at most 63.", name)})
 		return
 	}
 	if want := wrongKind(row.kind, value); want != "" {

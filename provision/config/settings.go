@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -104,7 +105,7 @@ func (l *loader) readBinaries(c *Cluster) {
 	sources, ranges := r.mapping("sources")
 	known := []string{"etcd", "containerd", "runc", "cni-plugins"}
 	for _, name := range sortedKeys(sources) {
-		if nearest(name, known) != name {
+		if !slices.Contains(known, name) {
 			l.diags.add(errorAt(ranges[name], "Unknown component", "sources can name %s, not %q.%s Kubernetes itself comes from source.",
 				enumerate(known, "and"), name, didYouMean(name, known)))
 			continue

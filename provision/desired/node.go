@@ -97,6 +97,7 @@ func (hb *hostBuilder) kubeletParams() units.KubeletParams {
 		PauseImage: hb.cfg.Runtime.SandboxImage,
 		Flags:      hb.h.Kubelet.Flags, Config: hb.h.Kubelet.Config,
 	}
+	p.ProtectKernelDefaults = hb.protectsKernel()
 	if hb.cfg.DNSAddress.IsValid() {
 		p.DNS = append(p.DNS, hb.cfg.DNSAddress)
 	}
@@ -116,6 +117,20 @@ func (hb *hostBuilder) kubeletParams() units.KubeletParams {
 		p.Taints = append(p.Taints, units.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
 	}
 	return p
+}
+
+// protectsKernel says whether the kubelet is to refuse kernel settings that are
+// not as it wants them, in place of changing them without a word. It may where
+// hardway sets them itself, before the kubelet starts, and the user did not ask
+// for other values.
+func (hb *hostBuilder) protectsKernel() bool {
+	m := hb.cfg.Machine
+	for key, value := range units.KubeletSysctls() {
+		if theirs, set := m.Sysctl[key]; set && strings.TrimSpace(theirs) != value {
+			return false
+		}
+	}
+	return m.ManageSysctl
 }
 
 // node adds the kubelet and kube-proxy.

@@ -20,6 +20,8 @@ type Request struct {
 	// Units are systemd unit names with their suffix, such as "kubelet.service";
 	// with ".program" behind it the name is that of a program of supervisord.
 	Units []string `json:"units,omitempty"`
+	// Argv asks for the command lines of the units' main processes.
+	Argv bool `json:"argv,omitempty"`
 	// Sysctls are keys in dotted form.
 	Sysctls []string `json:"sysctls,omitempty"`
 	// Modules are kernel modules with the paths that show their effect.
@@ -220,6 +222,8 @@ type Unit struct {
 	Restarts int    `json:"restarts,omitempty"`
 	Inputs   string `json:"inputs,omitempty"`
 	Result   string `json:"result,omitempty"`
+	// Argv is what the main process was started with, where that was asked for.
+	Argv []string `json:"argv,omitempty"`
 	// NeedsReload: the unit file on disk is newer than the one systemd loaded.
 	NeedsReload bool `json:"needs_reload,omitempty"`
 }

@@ -6,6 +6,7 @@
 #         B path of PEM, of which only the CERTIFICATE blocks are wanted
 #         U unit (NAME.program: of supervisord)
 #         S file below /proc/sys
+#         A (the command lines of the units' processes)
 #         M module         e effect of the module before (path, or file:word)
 #         P TCP port, four upper-case hex digits
 #         I ctr            i containerd's socket
@@ -120,7 +121,7 @@ objects() { # the group that was collected, in one call
 for list in sizeless readable big hash find.err sum.err listen pids dropins; do
 	true >"$t/$list"
 done
-files='' pems='' contents='' perhaps='' length='' units='' programs='' sysctls='' ports='' deep=''
+files='' pems='' contents='' perhaps='' length='' units='' programs='' sysctls='' ports='' deep='' argv=''
 packages='' fitness='' spaces=''
 module='' present=0 ctr='' socket='' kubectl='' kubeconfig='' etcd='' kube='' why=''
 set -- # collects the group of objects
@@ -163,6 +164,7 @@ while IFS= read -r line; do
 		esac
 		;;
 	P) ports=$ports${ports:+|}$value ;;
+	A) argv=yes ;;
 	D) deep=yes ;;
 	Q) packages=$packages$value$nl ;;
 	W) fitness=yes ;;
@@ -354,6 +356,15 @@ if [ -n "$ctr" ]; then
 	[ ! -x "$ctr" ] || [ ! -S "$socket" ] ||
 		timeout 20 "$ctr" -a "$socket" -n k8s.io images ls >"$t/images" 2>/dev/null </dev/null || true >"$t/images"
 	field "$t/images"
+fi
+
+# Command lines: words end in NUL, so they travel as base64. A process that is
+# gone by now has none.
+if [ -n "$argv" ] && [ -n "$units" ] && [ -s "$t/show" ]; then
+	sed -n 's|^MainPID=\([1-9][0-9]*\)$|/proc/\1/cmdline|p' "$t/show" >"$t/cmdlines"
+	while IFS= read -r line; do
+		rec argv "$line" "$(head -c 131072 -- "$line" 2>/dev/null | base64 -w 0)"
+	done <"$t/cmdlines"
 fi
 
 # Listeners: sockets in state 0A (LISTEN), then the processes that have them.

@@ -15,6 +15,7 @@ import (
 	"hardway/provision"
 	"hardway/provision/addr"
 	"hardway/provision/apply"
+	"hardway/provision/audit"
 	"hardway/provision/config"
 	"hardway/provision/health"
 	"hardway/provision/plan"
@@ -34,6 +35,8 @@ type fake struct {
 	with    []provision.ApplyOptions
 	drift   *plan.Drift
 	drifted []provision.DriftOptions
+	report  audit.Report
+	audited []provision.AuditOptions
 	kept    []local.Generation
 	state   state.Public
 	hosts   []config.Host
@@ -79,6 +82,11 @@ func (f *fake) Verify(_ context.Context, o provision.VerifyOptions) (health.Repo
 func (f *fake) Drift(_ context.Context, o provision.DriftOptions) (*plan.Drift, error) {
 	f.drifted = append(f.drifted, o)
 	return f.drift, nil
+}
+
+func (f *fake) Audit(_ context.Context, o provision.AuditOptions) (audit.Report, error) {
+	f.audited = append(f.audited, o)
+	return f.report, nil
 }
 
 func (f *fake) Generations(context.Context) ([]local.Generation, error) { return f.kept, nil }

@@ -62,7 +62,7 @@ All *.hcl files of a directory are one cluster.`,
 		commands []*cobra.Command
 	}{
 		{groupMain, []*cobra.Command{newInit(a), newValidate(a), newPreflight(a), newPlan(a), newApply(a), newDestroy(a), newRollback(a), newVerify(a)}},
-		{groupInspect, []*cobra.Command{newDrift(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a), newExplain(a), newGraph(a)}},
+		{groupInspect, []*cobra.Command{newDrift(a), newAudit(a), newShow(a), newOutput(a), newCerts(a), newKubeconfig(a), newRender(a), newExplain(a), newGraph(a)}},
 		{groupOther, []*cobra.Command{newState(a), newSSH(a), newForceUnlock(a), newFmt(a), newConsole(a), newVersion(a)}},
 	} {
 		for _, c := range g.commands {

@@ -10,6 +10,7 @@ import (
 	"hardway/provision"
 	"hardway/provision/addr"
 	"hardway/provision/apply"
+	"hardway/provision/audit"
 	"hardway/provision/config"
 	"hardway/provision/health"
 	"hardway/provision/plan"
@@ -41,6 +42,7 @@ type Session interface {
 	Preflight(context.Context, provision.PreflightOptions) (provision.Preflight, error)
 	Plan(context.Context, provision.PlanOptions) (*plan.Plan, error)
 	Drift(context.Context, provision.DriftOptions) (*plan.Drift, error)
+	Audit(context.Context, provision.AuditOptions) (audit.Report, error)
 	Generations(context.Context) ([]local.Generation, error)
 	Apply(context.Context, *plan.Plan, provision.ApplyOptions) (apply.Result, error)
 	Verify(context.Context, provision.VerifyOptions) (health.Report, error)

@@ -28,7 +28,11 @@ func (m *Machine) observe(req facts.Request) facts.Observation {
 		if o.Units == nil {
 			o.Units = map[string]facts.Unit{}
 		}
-		o.Units[name] = m.show(name)
+		u := m.show(name)
+		if req.Argv && u.PID > 0 {
+			u.Argv = slices.Clone(m.of(name).argv)
+		}
+		o.Units[name] = u
 	}
 	for _, key := range req.Sysctls {
 		if o.Sysctls == nil {

@@ -8,6 +8,7 @@ import (
 
 	"hardway/provision/facts"
 	"hardway/provision/host"
+	"hardway/units/unitfile"
 )
 
 // unit is what systemd holds of a unit beside its file.
@@ -18,6 +19,7 @@ type unit struct {
 	masked  bool
 	pid     int
 	inputs  string // that the process was started with
+	argv    []string
 }
 
 // unitDirs is where unit files lie; the first one wins.
@@ -35,6 +37,14 @@ func (m *Machine) BreakUnit(name string, broken bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken[name] = broken
+}
+
+// RunAs replaces the command line of a unit's process, as somebody does who starts
+// it by hand.
+func (m *Machine) RunAs(name string, argv ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.of(name).argv = argv
 }
 
 // MaskUnit masks a unit, as an operator might have.
@@ -270,6 +280,7 @@ func (m *Machine) start(name string, u *unit, text string) error {
 	}
 	m.nextPID++
 	u.active, u.pid = "active", m.nextPID
+	u.argv, _ = unitfile.ParseExec(text) // nil where it cannot be read
 	m.etcdData(text)
 	return nil
 }

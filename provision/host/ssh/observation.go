@@ -16,7 +16,7 @@ import (
 var fieldsOf = map[string]int{
 	"clock": 1, "uname": 3, "error": 1, "module": 3, "sysctl": 1, "json": 1, "kube": 2, "mark": 3, "file": 7, "empty": 1, "sums": 1,
 	"contents": 1, "content": 2, "certificates": 1, "units": 1, "dropins": 1, "images": 1, "listen": 2, "socket": 2,
-	"system": 1, "cgroup": 1, "ipv4": 1, "command": 2, "Z": 0,
+	"system": 1, "cgroup": 1, "ipv4": 1, "command": 2, "Z": 0, "argv": 2,
 	"inputs": -1,
 	"holder": 3, "fit": 2, "spaces": 1, "packages": 1,
 }
@@ -42,7 +42,8 @@ type observationParser struct {
 	mounts    map[string]bool
 	addresses map[string]bool // those that are in obs already
 	ipv6      []string
-	inputs    map[string]string // by /proc/PID/environ
+	inputs    map[string]string   // by /proc/PID/environ
+	argv      map[string][]string // by /proc/PID/cmdline
 	units     string
 	dropIns   map[string]string // by path
 	sockets   map[string]string // program by inode
@@ -61,7 +62,7 @@ func parseObservation(req facts.Request, out string, sent, received time.Time) (
 	p := &observationParser{
 		req: req, asked: make(map[string]string, len(req.Files)), pieces: map[string][]byte{}, contents: map[string][]byte{}, pems: map[string][]byte{},
 		empty: map[string]bool{}, sums: make(map[string]string, len(req.Files)), mounts: map[string]bool{}, addresses: map[string]bool{},
-		inputs: map[string]string{}, dropIns: map[string]string{}, sockets: map[string]string{},
+		inputs: map[string]string{}, argv: map[string][]string{}, dropIns: map[string]string{}, sockets: map[string]string{},
 	}
 	p.obs.Commands = map[string]string{}
 	for _, f := range req.Files {
@@ -173,6 +174,8 @@ func (p *observationParser) record(name string, f []string) error {
 		for i := 0; i < len(f); i += 2 {
 			p.inputs[f[i]] = strings.TrimPrefix(f[i+1], "HARDWAY_INPUTS=")
 		}
+	case "argv":
+		return p.commandLine(f[0], f[1])
 	case "images":
 		p.obs.Images = parseImages(f[0])
 	case "listen":

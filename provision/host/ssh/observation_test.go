@@ -28,7 +28,7 @@ const digestA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 // fullRequest asks for one of everything.
 var fullRequest = facts.Request{
-	Deep: true,
+	Deep: true, Argv: true,
 	Files: []facts.FileRequest{{Path: "/etc/hosts", Content: true}, {Path: "/bin/x"}, {Path: "/gone"}, {Path: "/dir"}, {Path: "/link", Certificates: true},
 		{Path: "/etc/fstab", Content: true}, {Path: "/proc/x", Content: true}, {Path: "/large", Content: true}, {Path: "/key", Certificates: true},
 		{Path: `/back\slash`, Known: facts.Knowing("x")}, {Path: "/same", Content: true, Known: facts.Knowing("as ever\n")}, {Path: "/none", Content: true, Known: facts.Knowing("")},
@@ -84,6 +84,8 @@ func fullAnswer() []byte {
 			"Id=nope.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nMainPID=0\nNRestarts=0\n"},
 		[]string{"inputs", "/proc/42/environ", "HARDWAY_INPUTS=now", ""},
 		[]string{"dropins", "/b.conf\n:[Service]\n:CPUWeight=1\n/other.conf\n:x\n"},
+		[]string{"argv", "/proc/42/cmdline", base64.StdEncoding.EncodeToString([]byte("/usr/bin/etcd\x00--a=b c\x00\x00\x00"))},
+		[]string{"argv", "/proc/43/cmdline", ""},
 		[]string{"images", "REF TYPE DIGEST SIZE PLATFORMS LABELS\npause:3 t sha256:1 1 KiB linux/amd64 hardway.io/archive=abc,io.cri-containerd.image=managed\nother t sha256:2 1 KiB linux/amd64 -\n"},
 		[]string{"listen", "192B", "77"},
 		[]string{"socket", "77", "kube-apiserver"},
@@ -122,7 +124,8 @@ func TestParseObservation(t *testing.T) {
 		},
 		Units: map[string]facts.Unit{
 			"etcd.service": {Load: "loaded", Active: "active", Sub: "running", Enabled: "enabled", Fragment: "/etc/systemd/system/etcd.service",
-				DropIns: []string{"/a.conf", "/b.conf"}, DropInTexts: map[string]string{"/b.conf": "[Service]\nCPUWeight=1\n"}, PID: 42, Restarts: 3, Inputs: "now", Result: "success", NeedsReload: true},
+				DropIns: []string{"/a.conf", "/b.conf"}, DropInTexts: map[string]string{"/b.conf": "[Service]\nCPUWeight=1\n"}, PID: 42, Restarts: 3, Inputs: "now", Result: "success", NeedsReload: true,
+				Argv: []string{"/usr/bin/etcd", "--a=b c", "", ""}},
 			"route.service": {Load: "loaded", Active: "active", Sub: "exited", Inputs: "once"},
 			"nope.service":  {Load: "not-found", Active: "inactive", Sub: "dead"},
 		},
@@ -259,6 +262,7 @@ c/same
 c/none
 c/differs
 c/gone too
+A
 Uetcd.service
 Uroute.service
 Unope.service

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strconv"
@@ -42,6 +43,7 @@ func (p *observationParser) finishUnits() error {
 				u.DropInTexts[path] = text
 			}
 		}
+		u.Argv = p.argv[fmt.Sprintf("/proc/%d/cmdline", u.PID)]
 		p.obs.Units[name] = u
 	}
 	return nil
@@ -132,4 +134,19 @@ func (p *observationParser) dropInTexts(text string) error {
 	})
 	keep()
 	return err
+}
+
+// commandLine takes the words of a process, each of which ends in a NUL.
+func (p *observationParser) commandLine(path, encoded string) error {
+	if !p.req.Argv {
+		return fmt.Errorf("%w: it was not asked for", errProtocol)
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if len(text) > 0 {
+		p.argv[own(path)] = strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+	}
+	return nil
 }

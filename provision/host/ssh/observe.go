@@ -117,6 +117,9 @@ func encodeRequest(req facts.Request) ([]byte, error) {
 			path('F', f.Path)
 		}
 	}
+	if req.Argv {
+		b.WriteString("A\n")
+	}
 	for _, u := range req.Units {
 		put('U', u)
 	}
