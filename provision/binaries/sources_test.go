@@ -101,7 +101,10 @@ func TestServerArchiveOfAnotherMachine(t *testing.T) {
 	}
 	o := options(t, dir)
 	o.Archive = true
-	refused(t, o, "it is a program for EM_X86_64, not for EM_AARCH64 (arm64)")
+	r, err := Obtain(ctx, o) // what was right of the other archive may be in the cache by then
+	if err == nil || !strings.Contains(err.Error(), "it is a program for EM_X86_64, not for EM_AARCH64 (arm64)") || len(r.Lock.Binaries) != 0 {
+		t.Errorf("%v, %d programs pinned", err, len(r.Lock.Binaries))
+	}
 }
 
 func TestMirrors(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"hardway/certs"
 	"hardway/provision/addr"
+	"hardway/provision/config"
 	"hardway/provision/resource"
 	"hardway/templates"
 	"hardway/units"
@@ -37,12 +38,14 @@ func (hb *hostBuilder) proxyHost() {
 	if !ok || !f.Reachable() {
 		return
 	}
-	if mode == "nftables" && !templates.KernelAtLeast(f.Kernel, templates.NFTablesKernel) {
-		hb.fail("%s: %s has Linux %s, and kube-proxy's nftables mode needs %s or newer: write mode = \"iptables\", or upgrade the kernel", at, hb.at, f.Kernel, templates.NFTablesKernel)
-	}
-	for _, program := range templates.ProxyPrograms(mode) {
-		if len(f.Commands) > 0 && f.Commands[program] == "" {
-			hb.fail("%s: %s has no program %s, which kube-proxy's mode %s needs: install the package that has it, or choose another mode", at, hb.at, program, mode)
+	if hb.otherMode() {
+		if mode == "nftables" && !templates.KernelAtLeast(f.Kernel, templates.NFTablesKernel) {
+			hb.fail("%s: %s has Linux %s, and kube-proxy's nftables mode needs %s or newer: write mode = \"iptables\", or upgrade the kernel", at, hb.at, f.Kernel, templates.NFTablesKernel)
+		}
+		for _, program := range templates.ProxyPrograms(mode) {
+			if hb.cfg.Machine.Packages != config.PackagesInstall && len(f.Commands) > 0 && f.Commands[program] == "" {
+				hb.fail("%s: %s has no program %s, which kube-proxy's mode %s needs: install the package that has it, or choose another mode", at, hb.at, program, mode)
+			}
 		}
 	}
 	for _, m := range hb.proxyModules() {
@@ -55,6 +58,18 @@ func (hb *hostBuilder) proxyHost() {
 			hb.fail("%s: %s lacks the kernel module %s, which kube-proxy's mode %s needs, and host.manage_modules is false: load it there (modprobe %s), or choose another mode", at, hb.at, m.Name, mode, m.Name)
 		}
 	}
+}
+
+// otherMode reports whether kube-proxy runs on this host and gets another mode.
+// What a host needs that joins the cluster is looked at by preflight.
+func (hb *hostBuilder) otherMode() bool {
+	was, ok := hb.state.Resources[unit(hb.at, units.ComponentKubeProxy)]
+	if !ok || was.Spec.Unit == nil {
+		return false
+	}
+	return !slices.ContainsFunc(was.Spec.Unit.BeforeStart, func(c resource.Command) bool {
+		return len(c.Args) > 0 && c.Args[0] == hb.cfg.KubeProxy.Mode
+	})
 }
 
 // nodePorts is the range that the API server gives to Services.
