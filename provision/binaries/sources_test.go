@@ -160,27 +160,31 @@ func fails(t *testing.T, o Options, want ...string) {
 func TestProxy(t *testing.T) {
 	t.Setenv("NO_PROXY", "")
 	t.Setenv("no_proxy", "")
-	asked := atomic.Value{}
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(r.Method + " " + r.Host)
-		http.Error(w, "not allowed", http.StatusForbidden)
-	}))
-	defer proxy.Close()
+	var asked *atomic.Value
+	forbidding := func() string { // another for each part: a request of the one before may come late
+		mine := new(atomic.Value)
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mine.Store(r.Method + " " + r.Host)
+			http.Error(w, "not allowed", http.StatusForbidden)
+		}))
+		t.Cleanup(proxy.Close)
+		asked = mine
+		return proxy.URL
+	}
 	o := options(t, "https://binaries.invalid")
-	o.Proxy = proxy.URL
+	o.Proxy = forbidding()
 	if _, err := Obtain(ctx, o); err == nil {
 		t.Fatal("the proxy let it through")
 	}
 	if got := asked.Load(); got != "CONNECT binaries.invalid:443" {
 		t.Errorf("the proxy was asked for %v", got)
 	}
-	asked.Store("nothing")
 	server := httptest.NewServer(http.FileServer(http.Dir(mirror(t))))
 	defer server.Close()
 	o = options(t, server.URL)
-	o.Proxy = proxy.URL
+	o.Proxy = forbidding()
 	obtain(t, o)
-	if got := asked.Load(); got != "nothing" {
+	if got := asked.Load(); got != nil {
 		t.Errorf("for loopback the proxy was asked for %v", got)
 	}
 }

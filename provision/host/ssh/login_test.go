@@ -258,14 +258,14 @@ func TestPassphraseOnce(t *testing.T) {
 		if !strings.Contains(question, path) {
 			t.Errorf("the question does not name the key: %q", question)
 		}
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(3500 * time.Millisecond)
 		return "open sesame", nil
 	})
 	results := make(chan error, 5)
 	for range 5 {
 		s := sshtest.Start(t, sshtest.Options{Keys: []ssh.PublicKey{key.PublicKey()}})
 		cfg := config(t, s)
-		cfg.Signers, cfg.PrivateKeys, cfg.Keys, cfg.ConnectTimeout = nil, []string{path}, keys, time.Second
+		cfg.Signers, cfg.PrivateKeys, cfg.Keys, cfg.ConnectTimeout = nil, []string{path}, keys, 3 * time.Second
 		go func() { results <- logIn(t, cfg) }()
 	}
 	for range 5 {
