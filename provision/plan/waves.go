@@ -196,7 +196,7 @@ func (c *comparison) restorable(ch *Change, index map[addr.Address]int) {
 		switch {
 		case ours && record.Last != nil: // its host keeps what was there before that apply
 		case !planned || c.plan.Changes[i].Action == NoOp:
-			if record.Applied.After(c.in.State.Resources[ch.Addr].Applied) {
+			if record.Changed.After(c.in.State.Resources[ch.Addr].Applied) {
 				return // it was changed since the unit was last seen healthy, and nobody kept what it was then
 			}
 			continue

@@ -78,7 +78,7 @@ func (s *Snapshot) Apply(e Entry) error {
 	var err error
 	switch {
 	case e.Begin != nil:
-		err = s.begin(*e.Begin)
+		err = s.begin(*e.Begin, e.Time)
 	case e.Remove != nil:
 		err = s.update(*e.Remove, func(r *Record) error { r.Pending, r.Removing = true, true; return nil })
 	case e.Done != nil:
@@ -87,6 +87,9 @@ func (s *Snapshot) Apply(e Entry) error {
 				return fmt.Errorf("done without begin")
 			}
 			r.Pending, r.Tainted, r.Applied = false, "", e.Time
+			if r.SHA256 != e.Done.SHA256 {
+				r.Changed = e.Time
+			}
 			r.SHA256, r.Certificate, r.RestartOwed = e.Done.SHA256, e.Done.Certificate, e.Done.RestartOwed
 			return nil
 		})
@@ -122,7 +125,7 @@ func (s *Snapshot) Apply(e Entry) error {
 	return nil
 }
 
-func (s *Snapshot) begin(b Begin) error {
+func (s *Snapshot) begin(b Begin, at time.Time) error {
 	a := canonical(b.Addr)
 	if string(b.Spec.Kind()) != a.Kind {
 		return fmt.Errorf("%s: begun with a spec of the kind %q", a, b.Spec.Kind())
@@ -141,7 +144,10 @@ func (s *Snapshot) begin(b Begin) error {
 		r = Record{Prior: b.Prior}
 	}
 	r.Last = last
-	r.Spec, r.SpecDigest, r.DependsOn = b.Spec, b.Spec.Digest(), nil
+	if digest := b.Spec.Digest(); digest != r.SpecDigest {
+		r.SpecDigest, r.Changed = digest, at
+	}
+	r.Spec, r.DependsOn = b.Spec, nil
 	for _, d := range b.DependsOn {
 		r.DependsOn = append(r.DependsOn, canonical(d))
 	}

@@ -27,6 +27,9 @@ type Record struct {
 
 	// Applied is when the resource was last known to be as Spec says; zero if never.
 	Applied time.Time `json:"applied,omitzero"`
+	// Changed is when Spec or SHA256 last became another. What is only put right
+	// again, such as a mode, is applied anew and not changed.
+	Changed time.Time `json:"changed,omitzero"`
 	// Pending: an operation was begun and is not known to be done.
 	Pending bool `json:"pending,omitempty"`
 	// Removing: the pending operation is the removal.

@@ -146,6 +146,31 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// What is put right again, as it was, is applied anew and not changed.
+func TestRepairIsNoChange(t *testing.T) {
+	s := New("lab", "0", clock)
+	at := clock
+	for _, e := range []Entry{
+		{Begin: &Begin{Addr: confA, Spec: fileSpec("1")}}, {Done: &Done{Addr: confA, SHA256: "1"}},
+		{Begin: &Begin{Addr: confA, Spec: fileSpec("1")}}, {Done: &Done{Addr: confA, SHA256: "1"}},
+	} {
+		e.Time = at
+		if err := s.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(time.Minute)
+	}
+	if r := s.Resources[confA]; !r.Applied.Equal(clock.Add(3*time.Minute)) || !r.Changed.Equal(clock.Add(time.Minute)) {
+		t.Errorf("applied %s, changed %s", r.Applied, r.Changed)
+	}
+	if err := s.Apply(Entry{Time: at, Begin: &Begin{Addr: confA, Spec: fileSpec("2")}}); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Resources[confA]; !r.Changed.Equal(at) {
+		t.Errorf("another content is no change: %s", r.Changed)
+	}
+}
+
 func TestApplyKeepsTheFirstPrior(t *testing.T) {
 	s := New("lab", "0", clock)
 	prior := Prior{Exists: true, Type: facts.Regular, SHA256: "original"}
@@ -163,7 +188,7 @@ func TestApplyKeepsTheFirstPrior(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := Record{Spec: fileSpec("3"), SpecDigest: fileSpec("3").Digest(), SHA256: "2", Prior: prior, Applied: clock, Pending: true, Tainted: "no space left"}
+	want := Record{Spec: fileSpec("3"), SpecDigest: fileSpec("3").Digest(), SHA256: "2", Prior: prior, Applied: clock, Changed: clock, Pending: true, Tainted: "no space left"}
 	if d := cmp.Diff(want, s.Resources[confA]); d != "" {
 		t.Error(d)
 	}

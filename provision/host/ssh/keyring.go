@@ -127,35 +127,45 @@ func (k *Keyring) open(ctx context.Context, f *keyFile) (ssh.Signer, error) {
 	k.asking.Lock()
 	defer k.asking.Unlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.signer != nil || f.err != nil {
-		return f.signer, f.err
+	signer, failed := f.signer, f.err
+	f.mu.Unlock()
+	if signer != nil || failed != nil {
+		return signer, failed
 	}
+	// Not under f.mu: whoever only wants to know whether the key is of use would
+	// wait for the typing, on its host's time.
+	signer, failed = k.decrypt(ctx, f)
+	if ctx.Err() != nil && signer == nil {
+		return nil, ctx.Err() // which says nothing of the key
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.signer, f.err = signer, failed
+	if signer != nil {
+		f.pem = nil
+	}
+	return signer, failed
+}
+
+// decrypt asks for the passphrase, several times if it is wrong.
+func (k *Keyring) decrypt(ctx context.Context, f *keyFile) (ssh.Signer, error) {
 	for range passphraseTries {
 		passphrase, err := k.ask(ctx, fmt.Sprintf("Passphrase of the SSH key %s: ", f.path))
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err() // which says nothing of the key
-			}
-			if errors.Is(err, ErrNobody) {
-				f.err = encrypted(f.path, "")
-			} else {
-				f.err = encrypted(f.path, "asking for its passphrase failed: "+err.Error())
-			}
-			return nil, f.err
+		switch {
+		case errors.Is(err, ErrNobody):
+			return nil, encrypted(f.path, "")
+		case err != nil:
+			return nil, encrypted(f.path, "asking for its passphrase failed: "+err.Error())
 		}
 		signer, err := ssh.ParsePrivateKeyWithPassphrase(f.pem, []byte(passphrase))
 		if err == nil {
-			f.signer, f.pem = signer, nil
 			return signer, nil
 		}
 		if !errors.Is(err, x509.IncorrectPasswordError) {
-			f.err = fmt.Errorf("private key %s: %w", f.path, err)
-			return nil, f.err
+			return nil, fmt.Errorf("private key %s: %w", f.path, err)
 		}
 	}
-	f.err = encrypted(f.path, fmt.Sprintf("its passphrase was wrong %d times", passphraseTries))
-	return nil, f.err
+	return nil, encrypted(f.path, fmt.Sprintf("its passphrase was wrong %d times", passphraseTries))
 }
 
 // lockedKey signs with a key that is decrypted when it has to be: only a host that

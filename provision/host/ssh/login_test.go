@@ -265,7 +265,7 @@ func TestPassphraseOnce(t *testing.T) {
 	for range 5 {
 		s := sshtest.Start(t, sshtest.Options{Keys: []ssh.PublicKey{key.PublicKey()}})
 		cfg := config(t, s)
-		cfg.Signers, cfg.PrivateKeys, cfg.Keys, cfg.ConnectTimeout = nil, []string{path}, keys, 3 * time.Second
+		cfg.Signers, cfg.PrivateKeys, cfg.Keys, cfg.ConnectTimeout = nil, []string{path}, keys, 3*time.Second
 		go func() { results <- logIn(t, cfg) }()
 	}
 	for range 5 {
