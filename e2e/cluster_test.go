@@ -50,6 +50,7 @@ func TestCluster(t *testing.T) {
 		{"unreachable", testUnreachable},
 		{"recovery", testRecovery},
 		{"nftables", testNftables},
+		{"proxy modes", testProxyModes},
 		{"certificates", testCertificates},
 		{"secrets", testSecrets},
 	} {
