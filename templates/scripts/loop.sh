@@ -57,7 +57,7 @@ else
 	[ -d "$s" ] || exit 70
 fi
 if ! c=$(mktemp -d "$s/channel.XXXXXXXX") || ! mkfifo "$c/fifo" ||
-	! { true >"$c/in" && true >"$c/out" && true >"$c/err" && true >"$c/status" && true >"$c/pid"; }; then
+	! { true >"$c/in" && true >"$c/out" && true >"$c/err" && true >"$c/status" && true >"$c/pid" && true >"$c/began"; }; then
 	[ -n "$session" ] || rm -rf "$s"
 	exit 70
 fi

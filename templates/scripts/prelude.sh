@@ -103,10 +103,11 @@ expect() {
 
 # temporary makes an empty file of mode 0600 beside dir/base and sets tmp. It is
 # gone when the script ends; what an interrupted one left (the machine lost
-# power) is cleared away here, as nobody else writes the same path.
+# power) is cleared away here. A file that is younger than this channel is not
+# that: somebody gave up on this script before it began, and tries again.
 temporary() {
 	for stale in "$dir/.hardway.$base."*; do
-		if [ -e "$stale" ] || [ -L "$stale" ]; then rm -f -- "$stale"; fi
+		if [ "$stale" -ot "$HARDWAY_TMP/began" ] || [ -L "$stale" ]; then rm -f -- "$stale"; fi
 	done
 	tmp=
 	trap abandon EXIT
