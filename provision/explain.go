@@ -2,6 +2,8 @@ package provision
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"hardway/provision/binaries"
 	"hardway/provision/config"
@@ -32,6 +34,11 @@ func (s *Session) Explain(ctx context.Context) (runbook.Runbook, error) {
 	if err != nil {
 		return runbook.Runbook{}, err
 	}
+	for _, h := range s.cfg.Hosts {
+		if h.SSH.User == "" {
+			return runbook.Runbook{}, fmt.Errorf("%s: %s has no user: a runbook is for machines without your ssh_config; write ssh { user = \"…\" }", h.SSH.Range, h.Addr)
+		}
+	}
 	return runbook.Build(runbook.Input{Cluster: s.cfg.Name, Hosts: logins(s.cfg), Want: want.Set, Sources: origins(in.Lock)})
 }
 
@@ -39,7 +46,18 @@ func (s *Session) Explain(ctx context.Context) (runbook.Runbook, error) {
 func logins(cfg *config.Cluster) []runbook.Host {
 	var out []runbook.Host
 	for _, h := range cfg.Hosts {
-		out = append(out, runbook.Host{Addr: h.Addr, User: h.SSH.User, Address: h.SSH.Host, Port: h.SSH.Port})
+		host := runbook.Host{Addr: h.Addr, User: h.SSH.User, Address: h.SSH.Host, Port: h.SSH.Port}
+		for _, b := range h.SSH.Bastions {
+			jump := b.Host
+			if b.User != "" {
+				jump = b.User + "@" + jump
+			}
+			if b.Port != 0 && b.Port != 22 {
+				jump += ":" + strconv.Itoa(b.Port)
+			}
+			host.Jumps = append(host.Jumps, jump)
+		}
+		out = append(out, host)
 	}
 	return out
 }

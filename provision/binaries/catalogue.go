@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"hardway/provision/addr"
 )
 
@@ -110,10 +112,19 @@ func Wanted(v Versions, arches map[addr.Role][]string) ([]Artifact, error) {
 			if !plainVersion(version) {
 				return nil, fmt.Errorf("%q is not a version of %s; want one such as 1.2.3", v[c.group], c.group)
 			}
+			if !Has(c.name, version) {
+				continue
+			}
 			out = append(out, Artifact{Component: c.name, Group: c.group, Version: version, Arch: arch, Roles: roles[arch]})
 		}
 	}
 	return out, nil
+}
+
+// Has reports whether a release has a component: etcdutl came with etcd 3.5, until
+// when etcdctl did what it does.
+func Has(component, version string) bool {
+	return component != "etcdutl" || semver.Compare("v"+strings.TrimPrefix(version, "v"), "v3.5.0-0") >= 0
 }
 
 // plainVersion reports whether a version can be part of a path and of a URL.

@@ -7,6 +7,7 @@ import (
 
 	"hardway/certs"
 	"hardway/provision/addr"
+	"hardway/provision/binaries"
 	"hardway/provision/resource"
 	"hardway/provision/state"
 	"hardway/templates"
@@ -17,7 +18,11 @@ import (
 func (hb *hostBuilder) etcd(trust trusted) {
 	bin, sum := hb.binary("etcd", hb.lay.bin("etcd"))
 	ctl, _ := hb.binary("etcdctl", hb.lay.bin("etcdctl"))
-	util, _ := hb.binary("etcdutl", hb.lay.bin("etcdutl"))
+	tools := []addr.Address{ctl}
+	if binaries.Has("etcdutl", hb.cfg.Etcd.Version) {
+		util, _ := hb.binary("etcdutl", hb.lay.bin("etcdutl"))
+		tools = append(tools, util)
+	}
 	data := hb.dir(hb.lay.data("etcd"), resource.Directory{Meta: resource.Root(0o700), Data: true})
 
 	initial, err := initialMembers(hb.alloc.Etcd[hb.h.Name])
@@ -40,8 +45,8 @@ func (hb *hostBuilder) etcd(trust trusted) {
 	})
 	hb.component(units.ComponentEtcd, u, err,
 		map[string]string{"binary": sum, "ca": hb.generation(authority(certs.AuthorityEtcd))}, []addr.Address{bin, trust.etcd}, nil,
-		ctl, util, data, envFile,
-		hb.leaf(certs.LeafEtcdServer, servedAt("2379")), hb.leaf(certs.LeafEtcdPeer, servedAt("2380")), hb.leaf(certs.LeafEtcdHealthcheckClient, nil))
+		append(tools, data, envFile,
+			hb.leaf(certs.LeafEtcdServer, servedAt("2379")), hb.leaf(certs.LeafEtcdPeer, servedAt("2380")), hb.leaf(certs.LeafEtcdHealthcheckClient, nil))...)
 }
 
 // initialMembers reads from the allocation table what a member was made with,

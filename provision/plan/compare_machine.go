@@ -79,6 +79,8 @@ func compareFirewall(ch *Change, f *resource.Firewall, obs facts.Observation, re
 	case f.Mode == "disable":
 		ch.After["firewall"] = value("off")
 		ch.note(Update, string(s.Tool)+" is active")
+	case s.Unread != "" && owned: // the script knows; what was applied last stands until something else is wanted
+		ch.After["unread"] = value(s.Unread)
 	default:
 		var closed []string
 		for _, r := range f.Rules {

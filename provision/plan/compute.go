@@ -103,6 +103,7 @@ type comparison struct {
 	api        *facts.Observation              // see host; nil until it was looked for
 	apiKnown   bool                            // it is one of a master that answered
 	dependents map[addr.Address][]addr.Address // see deletion; nil until it was asked for
+	owners     map[place]addr.Address          // see taken; nil until it was asked for
 	gone       map[addr.Host]bool              // hosts out of the configuration that were warned of
 }
 

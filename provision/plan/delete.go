@@ -55,6 +55,16 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 			c.plan.Warnings = append(c.plan.Warnings, Warning{Addr: a, Summary: d.Path + " and its data are kept; `hardway destroy --destroy-data` removes them"})
 			return // and its record, for the day when somebody does
 		}
+		if c.in.Mode != Destroy && r.Spec.Packages != nil {
+			ch.Action, ch.Reason = Forget, "what was installed stays; only destroy removes it"
+			c.plan.Changes = append(c.plan.Changes, ch)
+			return
+		}
+		if by, taken := c.taken(a, r.Spec); taken && !isFormer(a, r) {
+			ch.Action, ch.Reason = Forget, "its place is that of "+by.String()+" now"
+			c.plan.Changes = append(c.plan.Changes, ch)
+			return
+		}
 		if c.in.Mode != Destroy && isFormer(a, r) && !c.deleteFormer(&ch) || c.in.Mode != Destroy && c.stillInside(&ch) {
 			return
 		}
@@ -67,6 +77,31 @@ func (c *comparison) deletion(a addr.Address, r state.Record) {
 		}
 	}
 	c.plan.Changes = append(c.plan.Changes, ch)
+}
+
+// taken reports whether something else is wanted at a path of what is to go, such
+// as an authority under the name that a certificate had.
+func (c *comparison) taken(a addr.Address, s resource.Spec) (by addr.Address, taken bool) {
+	if c.owners == nil {
+		c.owners = map[place]addr.Address{}
+		for _, r := range c.in.Desired.All() {
+			for _, path := range placesOf(r.Spec) {
+				c.owners[place{r.Addr.Host, path}] = r.Addr
+			}
+		}
+	}
+	for _, path := range placesOf(s) {
+		if by, ok := c.owners[place{a.Host, path}]; ok && by != a {
+			return by, true
+		}
+	}
+	return addr.Address{}, false
+}
+
+// place is a path on a host.
+type place struct {
+	host addr.Host
+	path string
 }
 
 // dropMaterial plans to forget the authorities and key pairs, last of all: as

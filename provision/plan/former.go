@@ -128,12 +128,12 @@ func (c *comparison) stillInside(ch *Change) bool {
 	return false
 }
 
-// placesOf are the paths of a program or a certificate with its key.
+// placesOf are the paths of a file, a program or a certificate with its key.
 func placesOf(s resource.Spec) []string {
 	if cert := s.Certificate; cert != nil && !cert.Combined {
 		return []string{cert.CertPath, cert.KeyPath}
 	}
-	if s.Certificate != nil || s.Binary != nil {
+	if s.Certificate != nil || s.Binary != nil || s.File != nil {
 		return []string{s.Path()}
 	}
 	return nil

@@ -28,9 +28,10 @@ type Input struct {
 // Host says how a person reaches a host.
 type Host struct {
 	Addr    addr.Host
-	User    string // of the SSH login
-	Address string // name or address to connect to
-	Port    int    // of sshd
+	User    string   // of the SSH login
+	Address string   // name or address to connect to
+	Port    int      // of sshd
+	Jumps   []string // [USER@]HOST[:PORT] of the hosts on the way, in order
 }
 
 // Runbook is the whole run.

@@ -88,6 +88,9 @@ func (w *writer) ssh(h addr.Host) string {
 	if host.Port != 0 && host.Port != 22 {
 		out += "-p " + strconv.Itoa(host.Port) + " "
 	}
+	if len(host.Jumps) > 0 {
+		out += "-J " + quote(strings.Join(host.Jumps, ",")) + " "
+	}
 	return out + quote(host.User+"@"+host.Address)
 }
 

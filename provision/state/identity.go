@@ -76,7 +76,7 @@ func (s IdentitySource) Load() (Identities, error) {
 	}
 	ids, err := s.read(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
-		return Identities{}, fmt.Errorf("%w: %s does not exist; set HW_IDENTITY_FILE or HW_IDENTITY, or make one with `hardway init`", ErrNoIdentity, path)
+		return Identities{}, fmt.Errorf("%w: %s does not exist; bring it back from its copy, or set HW_IDENTITY_FILE or HW_IDENTITY", ErrNoIdentity, path)
 	}
 	return ids, err
 }

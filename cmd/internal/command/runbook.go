@@ -67,6 +67,7 @@ text, everything but the commands is a comment.`,
 	cmd.Flags().StringVar(&host, "host", "", "only what is done on, and for, the host with this `name`")
 	cmd.Flags().StringVar(&out, "out", "", "write to this `file` instead of to stdout")
 	cmd.Flags().StringVar(&format, "format", "md", "md or text")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]cobra.Completion{"md", "text"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

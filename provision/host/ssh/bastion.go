@@ -78,6 +78,10 @@ func (b *Bastion) Dial(ctx context.Context, network, address string) (net.Conn, 
 // connected returns the connection, opening it for the first who asks. Why there is
 // none is remembered: it costs its time limit once, not once a host.
 func (b *Bastion) connected(ctx context.Context) (*ssh.Client, <-chan struct{}, error) {
+	if waiting := patienceOf(ctx); waiting != nil {
+		waiting.pause() // the bastion has a limit of its own, of which typing is no part
+		defer waiting.resume()
+	}
 	select {
 	case <-b.turn:
 		defer func() { b.turn <- struct{}{} }()

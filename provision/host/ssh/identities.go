@@ -156,13 +156,14 @@ func plain(key ssh.PublicKey) ssh.PublicKey {
 func (l *login) addKey(s ssh.Signer, from string) {
 	public := s.PublicKey()
 	what := public.Type() + " " + ssh.FingerprintSHA256(plain(public))
-	if slices.ContainsFunc(l.attempts, func(a *attempt) bool { return a.auth != nil && strings.HasPrefix(a.what, what) }) {
+	blob := string(public.Marshal()) // of one key there may be several certificates
+	if slices.ContainsFunc(l.attempts, func(a *attempt) bool { return a.auth != nil && a.blob == blob }) {
 		return
 	}
 	if from != "" {
 		what += " (" + from + ")"
 	}
-	a := &attempt{method: methodKey, what: what}
+	a := &attempt{method: methodKey, what: what, blob: blob}
 	a.auth = ssh.PublicKeys(signing(s, func(err error) {
 		if a.why = "its signature was not accepted"; err != nil {
 			a.why, a.unsigned = err.Error(), true

@@ -55,8 +55,8 @@ func HostKeys(ctx context.Context, c Config) ([]HostKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.ConnectTimeout, fmt.Errorf("no answer within %s", c.ConnectTimeout))
-	defer cancel()
+	ctx, _, end := withPatience(ctx, c.ConnectTimeout, fmt.Errorf("no answer within %s", c.ConnectTimeout))
+	defer end()
 	var keys []HostKey
 	for _, algorithms := range [][]string{
 		{ssh.KeyAlgoED25519},
@@ -148,6 +148,10 @@ type Learned struct {
 func Learn(file string, hosts []Learned) error {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
+	}
+	// What ssh_config names may be /dev/null, and it would be replaced.
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("writing %s: it is no regular file; name another in ssh.known_hosts", file)
 	}
 	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

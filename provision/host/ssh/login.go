@@ -28,6 +28,7 @@ const (
 type attempt struct {
 	method string
 	what   string // which key; empty where the method says it all
+	blob   string // the key, or its certificate, on the wire
 	auth   ssh.AuthMethod
 	tried  bool
 	// why it was of no use, as far as that is known on this side.

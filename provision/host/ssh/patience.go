@@ -16,13 +16,23 @@ type patience struct {
 	pauses int // how many wait now
 }
 
+// patienceKey finds the patience of a context: a bastion is reached on the time of
+// its own, and not on that of the host that waits behind it.
+type patienceKey struct{}
+
+// patienceOf returns the innermost one; nil where there is none.
+func patienceOf(ctx context.Context) *patience {
+	p, _ := ctx.Value(patienceKey{}).(*patience)
+	return p
+}
+
 // withPatience returns a context that ends after a time, pauses not counted. The
 // returned function must be called.
 func withPatience(ctx context.Context, limit time.Duration, cause error) (context.Context, *patience, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	p := &patience{left: limit, since: time.Now()}
 	p.timer = time.AfterFunc(limit, func() { cancel(cause) })
-	return ctx, p, func() {
+	return context.WithValue(ctx, patienceKey{}, p), p, func() {
 		p.timer.Stop()
 		cancel(nil)
 	}
