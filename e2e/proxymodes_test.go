@@ -36,14 +36,14 @@ func testProxyModes(l *lab) {
 		l.edit("cluster.hcl", `"`+former+`"`, `"`+mode+`"`)
 		if mode == "ipvs" && !l.hasIPVS() {
 			// The plan says so, before anything is changed.
-			before := l.snapshot()
+			before := l.still()
 			r := l.must(1, "plan")
 			for _, want := range []string{"kube-proxy's mode ipvs needs", `node["n1"]`, `master["m1"]`} {
 				if !strings.Contains(r.all(), want) {
 					l.t.Errorf("the plan does not say %q:\n%s", want, tail(r.all(), 3000))
 				}
 			}
-			l.same("after a plan for ipvs", before, l.snapshot())
+			l.same("after a plan for ipvs", before, l.still())
 			l.t.Log("the hosts have no ipvs: from nftables to iptables")
 			l.edit("cluster.hcl", `"ipvs"`, `"`+former+`"`)
 			continue
